@@ -1,0 +1,94 @@
+//! The configuration as the proxy uses it: typed, checked, complete. Nothing here is optional.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Everything a process needs to know before it opens its first socket.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Event loops to run, each in its own thread with its own listening sockets. At least 1.
+    pub workers: usize,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// How much of everything there may be.
+    pub limits: Limits,
+    /// Where clients come in. At least one.
+    pub frontends: Vec<Frontend>,
+    /// Where they are sent. At least one.
+    pub pools: Vec<Pool>,
+}
+
+/// How long things may take. Every one ends in an action with a reason that the access log names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeouts {
+    /// One attempt to connect to one backend.
+    pub connect: Duration,
+    /// A session on which no byte moves in either direction.
+    pub idle: Duration,
+    /// The same, once one side has finished sending.
+    pub half_close: Duration,
+    /// From the stop signal until the connections that are left get closed.
+    pub drain: Duration,
+    /// How long a backend is passed over after its first failure; doubles with each further one.
+    pub backoff: Duration,
+    /// Where that doubling stops.
+    pub backoff_max: Duration,
+}
+
+/// How much of everything there may be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Client connections open at once, over all workers and frontends. Beyond it the proxy stops accepting
+    /// and the kernel's queue holds the rest.
+    pub max_connections: usize,
+    /// Connections the kernel queues for each listening socket before it drops new ones.
+    pub backlog: u32,
+    /// Backends tried for one client before it is given up, the first included (1 to 8).
+    pub connect_attempts: u8,
+    /// Size of a relay buffer: a direction holds at most one, and only while it owes bytes.
+    pub buffer_bytes: usize,
+    /// Bytes a session may move in one direction before others get their turn.
+    pub turn_bytes: usize,
+}
+
+/// A place where clients come in, and the pool that serves them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frontend {
+    /// For logs and errors.
+    pub name: String,
+    /// At least one.
+    pub listen: Vec<Listen>,
+    /// Index into [`Config::pools`].
+    pub pool: usize,
+}
+
+/// One listening address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Port 0 lets the kernel pick.
+    pub address: SocketAddr,
+    /// `[::]` that takes IPv4 as well, and falls back to `0.0.0.0` on a host without IPv6 (`--port`).
+    pub dual_stack: bool,
+}
+
+/// Backends that serve the same thing, and the policy that chooses among them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// The `NAME` of `[pool.NAME]`.
+    pub name: String,
+    /// A name from the policy registry.
+    pub policy: &'static str,
+    /// At least one, names and addresses unique.
+    pub backends: Vec<Backend>,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backend {
+    /// What identifies it in logs and to `ip_hashing`; its address, unless the operator named it.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share relative to the others', 1 to 1,000,000. 0: configured, but not chosen.
+    pub weight: u32,
+}

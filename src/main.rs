@@ -1,0 +1,2 @@
+//! lbproxy: see `lbproxy --help`.
+fn main() {}
