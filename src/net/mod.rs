@@ -1,0 +1,100 @@
+//! The network as the proxy sees it: two traits, so that the same proxy runs on the kernel and in simulation.
+//!
+//! The contract, which `os.rs` inherits from epoll and a simulation must keep:
+//! - Everything is non-blocking, and [`io::ErrorKind::WouldBlock`] means: an event will follow.
+//! - Readiness is edge-triggered: an event says that something changed, once. Whoever stops reading or writing
+//!   before `WouldBlock` must remember that by himself (see [`crate::relay::Conn`]).
+//! - Events may be spurious, but never claim that a connect succeeded while it is under way.
+//! - Dropping a socket closes it and ends its events, except those already handed out in the current batch.
+
+pub mod os;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::token::Token;
+
+/// Something changed on a registered socket. The flags are hints; the call that follows tells the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What it is about.
+    pub token: Token,
+    /// Bytes, an end of stream, an error, or a connection to accept.
+    pub readable: bool,
+    /// Room to write, a connect that ended, or an error.
+    pub writable: bool,
+    /// The peer will send no more: read on until the end shows.
+    pub read_closed: bool,
+    /// An error is pending; [`Socket::take_error`], a read or a write will name it.
+    pub error: bool,
+}
+
+/// Where sockets and time come from.
+pub trait Net {
+    /// A connected, or connecting, stream.
+    type Socket: Socket;
+    /// A listening socket.
+    type Listener;
+
+    /// The time, of a clock that never goes back.
+    fn now(&self) -> Instant;
+
+    /// Waits until something happens or `timeout` is over (`None`: for ever), and replaces `events` by what did.
+    ///
+    /// # Errors
+    /// Only those no loop can go on from. An interrupted wait is an empty batch.
+    fn poll(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Starts reporting connections to accept.
+    ///
+    /// # Errors
+    /// What the kernel says; out of memory or watches.
+    fn register_listener(&mut self, listener: &mut Self::Listener, token: Token) -> io::Result<()>;
+
+    /// Takes one connection from the listener's queue.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the queue is empty; others, see `accept(2)`: most concern one connection only.
+    fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Socket, SocketAddr)>;
+
+    /// Starts connecting. The outcome is known at the first writable event: [`Socket::take_error`] tells.
+    ///
+    /// # Errors
+    /// What can be known at once: no file descriptor, no route.
+    fn connect(&mut self, address: SocketAddr) -> io::Result<Self::Socket>;
+
+    /// Starts reporting everything that happens to `socket`: once for its lifetime, for all interests.
+    ///
+    /// # Errors
+    /// What the kernel says; out of memory or watches.
+    fn register(&mut self, socket: &mut Self::Socket, token: Token) -> io::Result<()>;
+}
+
+/// A non-blocking stream. Reading and writing are those of std.
+pub trait Socket: io::Read + io::Write {
+    /// Ends our direction: a FIN follows the last byte written.
+    ///
+    /// # Errors
+    /// `NotConnected` if the peer reset the connection meanwhile.
+    fn shutdown_write(&self) -> io::Result<()>;
+
+    /// The pending error, which reading it clears. `None` on a connect that ended: it succeeded.
+    ///
+    /// # Errors
+    /// None to expect; treat as the pending error itself.
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+
+    /// Bytes written that the peer's kernel has not yet acknowledged.
+    ///
+    /// # Errors
+    /// None to expect.
+    fn unsent_bytes(&self) -> io::Result<usize>;
+
+    /// Makes the coming close a reset. Anything unsent is lost: only for passing a peer's reset on, once
+    /// [`Socket::unsent_bytes`] is 0.
+    ///
+    /// # Errors
+    /// None to expect.
+    fn reset_on_close(&self) -> io::Result<()>;
+}

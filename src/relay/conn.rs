@@ -1,0 +1,84 @@
+//! A socket and what is known of its readiness.
+
+use std::io;
+
+use crate::net::{Event, Socket};
+
+/// A socket whose edges are remembered: an event sets a flag, and only the kernel's own word, `WouldBlock` or
+/// a short read, clears it. Whatever stops early therefore finds the flag still set.
+pub struct Conn<S> {
+    /// The socket.
+    pub socket: S,
+    readable: bool,
+    writable: bool,
+    read_closed: bool,
+    error: bool,
+}
+
+impl<S: Socket> Conn<S> {
+    /// A socket nothing is known of; its registration brings the first event.
+    pub fn new(socket: S) -> Conn<S> {
+        Conn { socket, readable: false, writable: false, read_closed: false, error: false }
+    }
+
+    /// Takes in an event. An error wakes both halves: the read and the write that follow say why.
+    pub fn note(&mut self, event: &Event) {
+        self.readable |= event.readable | event.read_closed | event.error;
+        self.writable |= event.writable | event.error;
+        self.read_closed |= event.read_closed | event.error;
+        self.error |= event.error;
+    }
+
+    /// Whether a read may have something to say.
+    pub fn readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Whether a write may have room.
+    pub fn writable(&self) -> bool {
+        self.writable
+    }
+
+    /// Whether the kernel reported an error on this socket.
+    pub fn has_error(&self) -> bool {
+        self.error
+    }
+
+    /// Reads once. `Ok(None)`: nothing now, an event will follow. `Ok(Some(0))`: the peer has finished.
+    ///
+    /// # Errors
+    /// The stream broke; nothing more will be read.
+    pub fn read(&mut self, space: &mut [u8]) -> io::Result<Option<usize>> {
+        let outcome = uninterrupted(|| self.socket.read(space))?;
+        match outcome {
+            // A short read drained the socket, and what comes later brings a new edge. Not so at the end of the
+            // stream: its edge may be behind us already, so read on until it shows.
+            Some(count) if count < space.len() && !self.read_closed => self.readable = false,
+            Some(_) => {}
+            None => self.readable = false,
+        }
+        Ok(outcome)
+    }
+
+    /// Writes once. `Ok(None)`: no room now, an event will follow.
+    ///
+    /// # Errors
+    /// The stream broke; nothing more will be written.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        let outcome = uninterrupted(|| self.socket.write(bytes))?;
+        self.writable = outcome.is_some();
+        Ok(outcome)
+    }
+}
+
+/// Repeats what a signal interrupted; `None` stands for `WouldBlock`.
+fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<Option<usize>> {
+    loop {
+        match call() {
+            Ok(count) => return Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}

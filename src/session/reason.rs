@@ -1,0 +1,86 @@
+//! Why a session ended: who, and what for. Printed by the access log, counted by metrics.
+
+use std::fmt;
+use std::io;
+
+use crate::token::Side;
+
+/// Who ended a session, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Who ended it.
+    pub ender: Ender,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Who ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ender {
+    /// The peer that finished first, or broke.
+    Peer(Side),
+    /// The proxy itself.
+    Proxy,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Both sides finished, and both know it of each other.
+    Finished,
+    /// A peer reset its connection, or it broke in another way; the kind says which.
+    Broken(io::ErrorKind),
+    /// No backend could be had: every attempt failed, or none was available.
+    NoBackend,
+    /// The host has no descriptors, ports or memory left for a connection to a backend.
+    Exhausted(io::ErrorKind),
+    /// Nothing moved for `idle_timeout_ms`.
+    Idle,
+    /// One side had finished, and nothing moved for `half_close_timeout_ms`.
+    HalfClosedIdle,
+    /// `drain_timeout_ms` was over, or the operator insisted.
+    Drained,
+}
+
+impl Reason {
+    /// The proxy ended it.
+    pub fn proxy(cause: Cause) -> Reason {
+        Reason { ender: Ender::Proxy, cause }
+    }
+
+    /// A peer ended it.
+    pub fn peer(side: Side, cause: Cause) -> Reason {
+        Reason { ender: Ender::Peer(side), cause }
+    }
+
+    /// A peer's connection broke.
+    pub fn broken(side: Side, error: &io::Error) -> Reason {
+        Reason::peer(side, Cause::Broken(error.kind()))
+    }
+}
+
+impl fmt::Display for Ender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ender::Peer(Side::Client) => "client",
+            Ender::Peer(Side::Backend) => "backend",
+            Ender::Proxy => "proxy",
+        })
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cause::Finished => "finished",
+            Cause::Broken(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "reset",
+            Cause::Broken(io::ErrorKind::TimedOut) => "unresponsive",
+            Cause::Broken(_) => "broken",
+            Cause::NoBackend => "no_backend",
+            Cause::Exhausted(_) => "out_of_sockets",
+            Cause::Idle => "idle_timeout",
+            Cause::HalfClosedIdle => "half_close_timeout",
+            Cause::Drained => "drain_timeout",
+        })
+    }
+}

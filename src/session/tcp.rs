@@ -1,0 +1,151 @@
+//! A TCP session: find a backend, then relay until both directions are over.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::connect::{Connect, Outcome, Seeker};
+use super::duplex::{Duplex, Verdict};
+use super::{Cause, Next, Reason};
+use crate::balance::Tried;
+use crate::ctx::Ctx;
+use crate::net::{Event, Net, Socket};
+use crate::relay::Conn;
+use crate::token::{SessionId, Side};
+
+/// Target of the log line that each connection leaves behind.
+const ACCESS_LOG: &str = "lbproxy::access";
+
+/// One client, its backend, and the bytes between them.
+pub struct Tcp<N: Net> {
+    seeker: Seeker,
+    client_address: SocketAddr,
+    frontend: usize,
+    opened: Instant,
+    client: Conn<N::Socket>,
+    tried: Tried,
+    phase: Phase<N::Socket>,
+}
+
+enum Phase<S> {
+    /// A backend is sought; the client's bytes wait in the kernel.
+    Connecting(Connect<S>),
+    /// Bytes flow.
+    Relaying(Duplex<S>),
+}
+
+impl<N: Net> Tcp<N> {
+    /// A session for a client that came in on `frontend`. Its first turn starts the search for a backend.
+    pub fn new(
+        id: SessionId,
+        socket: N::Socket,
+        address: SocketAddr,
+        frontend: usize,
+        ctx: &Ctx<N>,
+    ) -> Tcp<N> {
+        // A dual-stack listener shows IPv4 clients as ::ffff:a.b.c.d; logs and policies want what they are.
+        let client_address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let pool = ctx.config.frontends[frontend].pool;
+        Tcp {
+            seeker: Seeker { id, pool, client: client_address.ip() },
+            client_address,
+            frontend,
+            opened: ctx.now,
+            client: Conn::new(socket),
+            tried: Tried::default(),
+            phase: Phase::Connecting(Connect::default()),
+        }
+    }
+
+    /// Takes in an event; nothing is done about it before the next turn.
+    pub fn note(&mut self, event: &Event, side: Side, attempt: u8) {
+        match (side, &mut self.phase) {
+            (Side::Client, _) => self.client.note(event),
+            (Side::Backend, Phase::Connecting(connect)) => connect.note(event, attempt),
+            (Side::Backend, Phase::Relaying(duplex)) => duplex.note(event, attempt),
+        }
+    }
+
+    /// When the session wants a turn even if nothing happens.
+    pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
+        match &self.phase {
+            Phase::Connecting(connect) => connect.deadline(),
+            Phase::Relaying(duplex) => Some(duplex.deadline(&ctx.config.timeouts)),
+        }
+    }
+
+    /// Does what can be done now.
+    pub fn turn(&mut self, ctx: &mut Ctx<N>) -> Next {
+        loop {
+            match &mut self.phase {
+                Phase::Connecting(connect) => {
+                    if let Some(reason) = client_broke(&self.client) {
+                        return Next::Close(reason);
+                    }
+                    match connect.turn(self.seeker, &mut self.tried, ctx) {
+                        Outcome::Waiting => return Next::Wait,
+                        Outcome::Failed(cause) => return Next::Close(Reason::proxy(cause)),
+                        Outcome::Connected(link) => self.phase = Phase::Relaying(Duplex::new(link, ctx.now)),
+                    }
+                }
+                Phase::Relaying(duplex) => match duplex.turn(&mut self.client, ctx) {
+                    Verdict::Wait => return Next::Wait,
+                    Verdict::Again => return Next::Again,
+                    Verdict::Close(reason) => return Next::Close(reason),
+                    Verdict::Stillborn => {
+                        duplex.release(ctx);
+                        self.phase = Phase::Connecting(Connect::default());
+                    }
+                },
+            }
+        }
+    }
+
+    /// The last thing done to a session: gives back what it holds and writes its log line.
+    pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
+        if reason.cause == Cause::NoBackend {
+            ctx.metrics.unserved += 1;
+        }
+        if let Phase::Relaying(duplex) = &mut self.phase {
+            duplex.release(ctx);
+        }
+        self.log(reason, ctx);
+    }
+
+    fn log(&self, reason: Reason, ctx: &Ctx<N>) {
+        let (backend, (up_bytes, down_bytes)) = match &self.phase {
+            Phase::Connecting(_) => ("-", (0, 0)),
+            Phase::Relaying(duplex) => (duplex.backend_name(), duplex.moved_bytes()),
+        };
+        log::info!(
+            target: ACCESS_LOG,
+            "client={} frontend={} backend={backend} policy={} up_bytes={up_bytes} down_bytes={down_bytes} \
+             duration_ms={} ended_by={} cause={}",
+            self.client_address,
+            ctx.config.frontends[self.frontend].name,
+            ctx.pools[self.seeker.pool].policy_name(),
+            Millis(ctx.now - self.opened),
+            reason.ender,
+            reason.cause,
+        );
+    }
+}
+
+/// A client that broke while it waited needs no backend any more. (One that merely finished sending does.)
+fn client_broke<S: Socket>(client: &Conn<S>) -> Option<Reason> {
+    if !client.has_error() {
+        return None;
+    }
+    let error = client.socket.take_error().unwrap_or_else(Some)?;
+    Some(Reason::broken(Side::Client, &error))
+}
+
+/// Milliseconds with three decimals.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = self.0.as_micros();
+        write!(f, "{}.{:03}", us / 1000, us % 1000)
+    }
+}
