@@ -1,0 +1,61 @@
+//! What a policy may look at for one pick: the client, and who is available.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::pool::{Backend, Pool};
+use super::tried::Tried;
+
+/// One question to a policy: of these backends, which for this client?
+pub struct Choice<'a> {
+    pool: &'a Pool,
+    client: IpAddr,
+    tried: &'a Tried,
+    now_ms: u64,
+    ignore_backoff: bool,
+}
+
+impl<'a> Choice<'a> {
+    /// `client` is canonical already: no IPv4-mapped IPv6 from here on.
+    pub(super) fn new(pool: &'a Pool, client: IpAddr, tried: &'a Tried, now: Instant) -> Choice<'a> {
+        Choice { pool, client, tried, now_ms: pool.millis(now), ignore_backoff: false }
+    }
+
+    /// Lets backends in back-off count as available.
+    pub(super) fn ignore_backoff(&mut self) {
+        self.ignore_backoff = true;
+    }
+
+    /// Milliseconds since the pool's base.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// The client's address, IPv4 wherever it can be.
+    pub fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    /// The pool, available or not.
+    pub fn pool(&self) -> &'a Pool {
+        self.pool
+    }
+
+    /// Whether the backend at this position may be picked: it has weight, was not tried for this client, and is
+    /// not in back-off. One whose trial is due counts: the claim comes after the pick.
+    pub fn is_available(&self, index: usize) -> bool {
+        self.may_pick(&self.pool.backends()[index])
+    }
+
+    /// The positions and backends that may be picked, in pool order.
+    pub fn available(&self) -> impl Iterator<Item = (usize, &'a Backend)> {
+        let backends = self.pool.backends().iter().map(|backend| &**backend).enumerate();
+        backends.filter(|(_, backend)| self.may_pick(backend))
+    }
+
+    fn may_pick(&self, backend: &Backend) -> bool {
+        backend.weight > 0
+            && (self.ignore_backoff || !backend.penalty().passed_over(self.now_ms))
+            && !self.tried.contains(backend.id)
+    }
+}

@@ -1,0 +1,87 @@
+//! A connection's claim on its backend: counted while it lives, and the way back for what became of it.
+
+use std::sync::Arc;
+
+use std::time::Instant;
+
+use super::penalty::{AT_ONCE_LIMIT, Failure, Role};
+use super::pool::Backend;
+
+/// One connection counted against one backend, from the choice until the drop, whichever way the connection ends.
+///
+/// Not `Clone`, so that what was counted once is released once.
+#[must_use = "dropping it ends the connection's claim on the backend"]
+pub struct Lease {
+    backend: Arc<Backend>,
+    role: Role,
+}
+
+impl Lease {
+    /// Takes the backend unless it must be passed over; claims its trial if that is due.
+    pub(super) fn claim(backend: &Arc<Backend>, now_ms: u64) -> Option<Lease> {
+        let role = backend.penalty().admit(now_ms)?;
+        Some(Lease::new(backend, role))
+    }
+
+    /// Takes the backend, penalised or not.
+    pub(super) fn open(backend: &Arc<Backend>, now_ms: u64) -> Lease {
+        let role = backend.penalty().admit(now_ms).unwrap_or(Role::Extra);
+        Lease::new(backend, role)
+    }
+
+    fn new(backend: &Arc<Backend>, role: Role) -> Lease {
+        backend.count();
+        Lease { backend: Arc::clone(backend), role }
+    }
+
+    /// Where to connect.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// No connection came about: refused, unreachable or too slow. The backend is passed over from now on.
+    pub fn connect_failed(&self, now: Instant) {
+        self.failed(Failure::Connect, now);
+    }
+
+    /// The backend accepted, then closed or reset within moments, without having sent a byte. Call at most once per
+    /// lease, and not after [`Lease::succeeded`].
+    ///
+    /// What the client sent may have caused it, so only the third in a row, with no success in between, has the
+    /// backend passed over.
+    pub fn failed_at_once(&self, now: Instant) {
+        self.failed(Failure::AtOnce, now);
+    }
+
+    /// The backend sent a byte, or kept the connection for longer than moments: whatever was held against it is
+    /// forgotten. Not to be called for a mere connect, which a backend that fails at once achieves too. Nearly free,
+    /// but once per lease is enough.
+    pub fn succeeded(&self) {
+        if self.backend.penalty().succeeded() {
+            log::info!("backend {} is back", self.backend);
+        }
+    }
+
+    fn failed(&self, failure: Failure, now: Instant) {
+        let penalty = self.backend.penalty();
+        let Some(penalised) = penalty.failed(failure, self.role, penalty.millis(now)) else { return };
+        let (backend, length_ms) = (&*self.backend, penalised.length_ms);
+        // Once per outage at a level people watch; its trials are detail.
+        let level = if penalised.first { log::Level::Warn } else { log::Level::Debug };
+        match failure {
+            Failure::Connect => {
+                log::log!(level, "backend {backend} passed over for {length_ms} ms: connect failed")
+            }
+            Failure::AtOnce => log::log!(
+                level,
+                "backend {backend} passed over for {length_ms} ms: closed at once, {AT_ONCE_LIMIT} times or more in a row"
+            ),
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.backend.release();
+    }
+}

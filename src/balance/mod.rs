@@ -1,0 +1,84 @@
+//! Which backend serves this client: pools of backends, what is known about each, and the policies that choose.
+//!
+//! ```text
+//! Balancer::choose ─▶ Choice (who is available) ─▶ Policy::pick ─▶ Lease (counted until dropped)
+//!                                                                   │ connect_failed, failed_at_once, succeeded
+//!                                    Penalty (passed over, trial) ◀─┘
+//! ```
+//!
+//! A [`Pool`] is shared by all workers: its backends hold the load counters and the penalties, as atomics. A
+//! [`Balancer`] belongs to one worker: it holds the policy, whose state is private and needs no lock. A policy only
+//! chooses among what [`Choice`] says is available; it knows nothing of failures or retries.
+//!
+//! Nothing here reads the clock, opens a socket or allocates once it is set up.
+
+mod choice;
+mod lease;
+mod penalty;
+pub mod policy;
+mod pool;
+mod tried;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use choice::Choice;
+pub use lease::Lease;
+pub use policy::Policy;
+pub use pool::{Backend, BackendId, Pool};
+pub use tried::{MAX_CONNECT_ATTEMPTS, Tried};
+
+/// One worker's way into one pool: the shared backends, and a policy of its own.
+pub struct Balancer {
+    pool: Arc<Pool>,
+    policy: Box<dyn Policy>,
+}
+
+impl Balancer {
+    /// Puts `policy` in front of `pool`.
+    pub fn new(pool: Arc<Pool>, mut policy: Box<dyn Policy>) -> Balancer {
+        policy.rebuild(&pool);
+        Balancer { pool, policy }
+    }
+
+    /// Chooses a backend for `client` and counts the connection against it from this moment, connecting included.
+    ///
+    /// Backends in `tried`, of weight 0 or in back-off are passed over. When that leaves none, back-off is ignored
+    /// (fail open): one more refusal costs little, and never serving would be worse. `None` when even then there
+    /// is nobody left.
+    pub fn choose(&mut self, client: IpAddr, tried: &Tried, now: Instant) -> Option<Lease> {
+        // A dual-stack listener shows IPv4 clients as ::ffff:a.b.c.d; they are the same clients.
+        let mut choice = Choice::new(&self.pool, client.to_canonical(), tried, now);
+        if let Some(lease) = claim(&mut *self.policy, &choice) {
+            return Some(lease);
+        }
+        choice.ignore_backoff();
+        let index = self.policy.pick(&choice)?;
+        Some(Lease::open(&self.pool.backends()[index], choice.now_ms()))
+    }
+
+    /// The backends, as all workers share them.
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// The policy's name in the registry.
+    pub fn policy_name(&self) -> &'static str {
+        self.policy.name()
+    }
+}
+
+/// Picks until a pick can be had. Another worker may claim the same trial, or penalise the same backend, between our
+/// look and our claim; each such loss leaves one backend fewer to lose, hence the bound.
+fn claim(policy: &mut dyn Policy, choice: &Choice<'_>) -> Option<Lease> {
+    let backends = choice.pool().backends();
+    for _ in 0..backends.len() {
+        let index = policy.pick(choice)?;
+        let lease = Lease::claim(&backends[index], choice.now_ms());
+        if lease.is_some() {
+            return lease;
+        }
+    }
+    None
+}

@@ -1,0 +1,56 @@
+//! Fewest connections for its weight: whoever has the least to do gets the next client.
+//!
+//! Counters are the pool's, shared by all workers: with private ones, many workers do no better than round robin.
+//!
+//! Ties are drawn by lot, by weight. They are the common case in light traffic, when nobody has anything to do, and
+//! taking the first would send nearly everything to one backend. For the same reason the load is connections ÷ weight
+//! rather than (connections + 1) ÷ weight: the latter has no ties between unequal weights, so that with weights
+//! {11, 10, 10} the first would get all of the light traffic instead of a little more than a third.
+
+use super::{Choice, Entry, Lottery, Policy};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "fewest_connections",
+    summary: "The backend with the fewest connections for its weight. For connections that differ in length.",
+    build: |seed| Box::new(FewestConnections { rng: seed.rng() }),
+};
+
+struct FewestConnections {
+    rng: fastrand::Rng,
+}
+
+/// Connections over weight, compared as fractions: no rounding.
+#[derive(Clone, Copy)]
+struct Load {
+    connections: u64,
+    weight: u64,
+}
+
+impl Load {
+    fn cmp(self, other: Load) -> std::cmp::Ordering {
+        // 32-bit factors cannot overflow 64 bits.
+        (self.connections * other.weight).cmp(&(other.connections * self.weight))
+    }
+}
+
+impl Policy for FewestConnections {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {
+        let mut lead: Option<(usize, Load)> = None;
+        let mut lottery = Lottery::default();
+        for (index, backend) in choice.available() {
+            let load = Load { connections: backend.connections().into(), weight: backend.weight.into() };
+            let order = lead.map_or(std::cmp::Ordering::Less, |(_, least)| load.cmp(least));
+            if order.is_lt() {
+                lottery = Lottery::default();
+            }
+            if order.is_le() && lottery.wins(backend.weight, &mut self.rng) {
+                lead = Some((index, load));
+            }
+        }
+        lead.map(|(index, _)| index)
+    }
+}

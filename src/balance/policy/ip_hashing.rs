@@ -1,0 +1,86 @@
+//! The same client address always to the same backend, by weighted rendezvous hashing (highest random weight).
+//!
+//! Every backend draws a number from the client's address and its own name, and the best draw wins: no table, no
+//! state, nothing that depends on order. A backend that leaves hands over its own clients and moves nobody else's; a
+//! backend that joins takes only what it wins. Every instance of a fleet answers alike.
+//!
+//! The draw is XXH3 as u in (0, 1), the score −weight ÷ ln(u): weight ÷ an exponential variate, whose maximum falls
+//! to each with probability weight ÷ total (Thaler & Ravishankar 1998; Schindelhauer & Schomaker 2005).
+
+use std::net::IpAddr;
+
+use twox_hash::XxHash3_64;
+
+use super::{Choice, Entry, Policy};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "ip_hashing",
+    summary: "The same client address always to the same backend. For backends that keep something per client.",
+    build: |_| Box::new(IpHashing),
+};
+
+/// Part of the answer: changing it, or the layout below, moves nearly all clients of everyone.
+const HASH_SEED: u64 = 0;
+
+struct IpHashing;
+
+impl Policy for IpHashing {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {
+        let client = Client::new(choice.client());
+        let mut lead: Option<usize> = None;
+        // Equal scores are unlikely, but the answer may not depend on the order then either.
+        let mut best = (0.0, 0);
+        for (index, backend) in choice.available() {
+            let u = client.draw(backend.key);
+            let weight = f64::from(backend.weight);
+            if lead.is_some() && cannot_beat(best.0, weight, u) {
+                continue;
+            }
+            let score = (-weight / u.ln(), backend.key);
+            if lead.is_none() || score > best {
+                (lead, best) = (Some(index), score);
+            }
+        }
+        lead
+    }
+}
+
+/// Spares the logarithm for all but a few: −ln(u) ≥ 1 − u, so the score is at most weight ÷ (1 − u). The margin keeps
+/// rounding from deciding, and with it the order of backends.
+fn cannot_beat(best: f64, weight: f64, u: f64) -> bool {
+    const MARGIN: f64 = 1.0 + 1e-9;
+    weight * MARGIN < best * (1.0 - u)
+}
+
+/// What is hashed: the backend's key, little-endian, then the address as it goes over the wire.
+struct Client {
+    bytes: [u8; 24],
+    len: usize,
+}
+
+impl Client {
+    fn new(address: IpAddr) -> Client {
+        let mut client = Client { bytes: [0; 24], len: 0 };
+        let mut put = |octets: &[u8]| {
+            client.len = 8 + octets.len();
+            client.bytes[8..client.len].copy_from_slice(octets);
+        };
+        match address {
+            IpAddr::V4(address) => put(&address.octets()),
+            IpAddr::V6(address) => put(&address.octets()),
+        }
+        client
+    }
+
+    /// Uniform in (0, 1), both ends excluded. 52 bits and a half, so that 1 − u is exact too.
+    fn draw(&self, key: u64) -> f64 {
+        let mut bytes = self.bytes;
+        bytes[..8].copy_from_slice(&key.to_le_bytes());
+        let hash = XxHash3_64::oneshot_with_seed(HASH_SEED, &bytes[..self.len]);
+        ((hash >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+    }
+}
