@@ -4,3 +4,12 @@
 
 pub mod balance;
 pub mod config;
+pub mod ctx;
+pub mod metrics;
+pub mod net;
+pub mod proxy;
+pub mod relay;
+pub mod session;
+pub mod timers;
+pub mod token;
+pub mod worker;

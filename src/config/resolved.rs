@@ -27,6 +27,8 @@ pub struct Timeouts {
     pub idle: Duration,
     /// The same, once one side has finished sending.
     pub half_close: Duration,
+    /// Silence after which a peer is probed; it is dead when twice this has passed without an answer.
+    pub keepalive: Duration,
     /// From the stop signal until the connections that are left get closed.
     pub drain: Duration,
     /// How long a backend is passed over after its first failure; doubles with each further one.

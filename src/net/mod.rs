@@ -13,6 +13,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use crate::token::Token;
 
 /// Something changed on a registered socket. The flags are hints; the call that follows tells the truth.
@@ -97,4 +99,10 @@ pub trait Socket: io::Read + io::Write {
     /// # Errors
     /// None to expect.
     fn reset_on_close(&self) -> io::Result<()>;
+}
+
+/// Whether this host is out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): it concerns everybody and
+/// passes when something is closed, so waiting helps and trying again at once does not.
+pub fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }

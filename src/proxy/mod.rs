@@ -1,0 +1,254 @@
+//! The loop of one worker: wait, hand out events, accept, run who stopped early, expire.
+
+mod listeners;
+mod table;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use self::listeners::{Accepted, Listeners};
+use self::table::Table;
+use crate::ctx::Ctx;
+use crate::metrics::Metrics;
+use crate::net::{Event, Net};
+use crate::session::{Cause, Next, Reason, Tcp};
+use crate::timers::Timers;
+use crate::token::{SessionId, Token};
+
+/// Connections taken from one listener before the sessions get their turn.
+const ACCEPT_BATCH: usize = 64;
+
+/// One worker: its sessions, and the loop that runs them.
+pub struct Proxy<N: Net> {
+    ctx: Ctx<N>,
+    sessions: Table<Tenant<N>>,
+    listeners: Listeners<N::Listener>,
+    max_connections: usize,
+    /// `max_connections` is reached and clients wait in the kernel's queue.
+    full: bool,
+    timers: Timers,
+    /// Sessions that stopped before they had to.
+    run_queue: VecDeque<SessionId>,
+    /// Events of the current turn; kept for its memory.
+    events: Vec<Event>,
+    /// Set once connections are only let finish.
+    drain_deadline: Option<Instant>,
+}
+
+struct Tenant<N: Net> {
+    session: Tcp<N>,
+    /// In the run queue: at most once.
+    queued: bool,
+}
+
+impl<N: Net> Proxy<N> {
+    /// A worker that serves `listeners`, each with the index of its frontend, and holds `max_connections` clients at
+    /// the most. Beyond that it does not accept: clients wait in the kernel's queue until another one leaves, which
+    /// turns a burst into a delay instead of errors.
+    ///
+    /// # Errors
+    /// The listeners cannot be registered.
+    pub fn new(
+        mut ctx: Ctx<N>,
+        listeners: Vec<(N::Listener, usize)>,
+        max_connections: usize,
+    ) -> io::Result<Proxy<N>> {
+        Ok(Proxy {
+            listeners: Listeners::register(listeners, &mut ctx.net)?,
+            ctx,
+            sessions: Table::new(),
+            max_connections: max_connections.min(SessionId::MAX_SLOTS),
+            full: false,
+            timers: Timers::default(),
+            run_queue: VecDeque::new(),
+            events: Vec::new(),
+            drain_deadline: None,
+        })
+    }
+
+    /// Waits until there is something to do, and does it.
+    ///
+    /// # Errors
+    /// The event queue itself failed: nothing can go on.
+    pub fn turn(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        self.ctx.net.poll(&mut self.events, timeout)?;
+        self.ctx.now = self.ctx.net.now();
+        self.hand_out_events();
+        self.accept();
+        self.run_queued();
+        self.expire();
+        Ok(())
+    }
+
+    /// Stops accepting and lets connections finish until `drain_timeout_ms` is over. What the kernel has queued is
+    /// taken first: closing a listener resets it.
+    pub fn drain(&mut self) {
+        if self.drain_deadline.is_none() {
+            self.listeners.expect_all();
+            while self.accept() {}
+            self.listeners.close();
+            self.drain_deadline = Some(self.ctx.now + self.ctx.config.timeouts.drain);
+        }
+    }
+
+    /// Whether [`Proxy::drain`] was called and the last session is gone.
+    pub fn is_drained(&self) -> bool {
+        self.drain_deadline.is_some() && self.sessions.is_empty()
+    }
+
+    /// Sessions open now.
+    pub fn open_sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What this worker has done so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.ctx.metrics
+    }
+
+    /// The surroundings of the sessions.
+    pub fn ctx(&self) -> &Ctx<N> {
+        &self.ctx
+    }
+
+    /// How long the wait for events may take: not at all while work is left that no event will announce.
+    fn timeout(&self) -> Option<Duration> {
+        let now = self.ctx.now;
+        let may_accept = self.sessions.len() < self.max_connections;
+        if !self.run_queue.is_empty() || (may_accept && self.listeners.any_pending(now)) {
+            return Some(Duration::ZERO);
+        }
+        let resume_at = if may_accept { self.listeners.resume_at() } else { None };
+        let next = [self.timers.next(), resume_at, self.drain_deadline].into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(now))
+    }
+
+    fn hand_out_events(&mut self) {
+        for index in 0..self.events.len() {
+            let event = self.events[index];
+            match event.token {
+                Token::Session { id, side, attempt } => {
+                    let Some(tenant) = self.sessions.get_mut(id) else { continue };
+                    tenant.session.note(&event, side, attempt);
+                    if !tenant.queued {
+                        self.step(id);
+                    }
+                }
+                Token::Listener(index) => self.listeners.note(index),
+                // Whoever woke us looks at the flags it set once this turn is over.
+                Token::Waker => {}
+            }
+        }
+    }
+
+    /// Takes a batch from every listener. True if there may be more to take at once.
+    fn accept(&mut self) -> bool {
+        let mut more = false;
+        for index in 0..self.listeners.len() {
+            more |= self.accept_batch(index);
+        }
+        more
+    }
+
+    fn accept_batch(&mut self, index: usize) -> bool {
+        for _ in 0..ACCEPT_BATCH {
+            if self.sessions.len() >= self.max_connections {
+                self.note_full();
+                return false;
+            }
+            match self.listeners.accept(index, self.ctx.now, &mut self.ctx.net) {
+                Accepted::Client(socket, address, frontend) => self.open(socket, address, frontend),
+                Accepted::Gone => {}
+                Accepted::Nothing => {
+                    self.full = false;
+                    return false;
+                }
+                Accepted::Paused => {
+                    self.ctx.metrics.accept_pauses += 1;
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn note_full(&mut self) {
+        if !self.full && self.listeners.any_pending(self.ctx.now) {
+            self.full = true;
+            self.ctx.metrics.limit_reached += 1;
+            log::warn!("{} connections open: clients wait until one closes", self.max_connections);
+        }
+    }
+
+    fn open(&mut self, mut socket: N::Socket, address: SocketAddr, frontend: usize) {
+        self.ctx.metrics.accepted += 1;
+        let Proxy { sessions, ctx, .. } = self;
+        let mut registered = Ok(());
+        let id = sessions.insert(|id| {
+            let token = Token::Session { id, side: crate::token::Side::Client, attempt: 0 };
+            registered = ctx.net.register(&mut socket, token);
+            Tenant { session: Tcp::new(id, socket, address, frontend, ctx), queued: false }
+        });
+        match registered {
+            Ok(()) => self.step(id),
+            Err(error) => self.close(id, Reason::proxy(Cause::Exhausted(error.kind()))),
+        }
+    }
+
+    /// Gives a session its turn and does what it asks for.
+    fn step(&mut self, id: SessionId) {
+        let Some(tenant) = self.sessions.get_mut(id) else { return };
+        match tenant.session.turn(&mut self.ctx) {
+            Next::Wait => {}
+            Next::Again if tenant.queued => {}
+            Next::Again => {
+                tenant.queued = true;
+                self.run_queue.push_back(id);
+            }
+            Next::Close(reason) => return self.close(id, reason),
+        }
+        if let Some(at) = tenant.session.deadline(&self.ctx) {
+            debug_assert!(at > self.ctx.now, "a turn leaves no deadline behind it unserved");
+            self.timers.arm(id.slot, at);
+        }
+    }
+
+    /// The one place where sessions end. Dropping one closes its sockets and releases its backend.
+    fn close(&mut self, id: SessionId, reason: Reason) {
+        if let Some(mut tenant) = self.sessions.remove(id) {
+            tenant.session.finish(reason, &mut self.ctx);
+            self.ctx.metrics.closed += 1;
+        }
+    }
+
+    /// One turn for everybody who is queued now; who queues again meanwhile waits for the next round.
+    fn run_queued(&mut self) {
+        for _ in 0..self.run_queue.len() {
+            let Some(id) = self.run_queue.pop_front() else { return };
+            let Some(tenant) = self.sessions.get_mut(id) else { continue };
+            tenant.queued = false;
+            self.step(id);
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = self.ctx.now;
+        while let Some(slot) = self.timers.pop_due(now) {
+            let Some(id) = self.sessions.tenant(slot) else { continue };
+            let Some(tenant) = self.sessions.get_mut(id) else { continue };
+            match tenant.session.deadline(&self.ctx) {
+                Some(at) if at > now => self.timers.arm(slot, at),
+                _ => self.step(id),
+            }
+        }
+        if self.drain_deadline.is_some_and(|deadline| deadline <= now) {
+            for id in self.sessions.ids() {
+                self.ctx.metrics.cut += 1;
+                self.close(id, Reason::proxy(Cause::Drained));
+            }
+        }
+    }
+}
