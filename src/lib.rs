@@ -2,4 +2,5 @@
 //!
 //! ARCHITECTURE.md draws the house; each module says what lives in it.
 
+pub mod cli;
 pub mod config;

@@ -37,7 +37,7 @@ use raw::Raw;
 /// What a configuration is resolved against.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a> {
-    /// The names that `policy` may have.
+    /// The names that `policy` may have; the first is the default.
     pub policies: &'a [&'static str],
     /// File descriptors that this process may have open (RLIMIT_NOFILE); `u64::MAX` for no limit.
     pub fd_limit: u64,

@@ -6,9 +6,6 @@ use super::key_path::KeyPath;
 use super::raw::{RawBackend, RawPool};
 use super::{Backend, Host, Pool, name, number, suggest};
 
-/// What a pool without a `policy` gets: fair, and without surprises.
-const DEFAULT_POLICY: &str = "round_robin";
-
 /// One pool, its backends in the order given (the addresses of one name sorted).
 pub(super) fn resolve_pool(name: &str, raw: &RawPool, path: &KeyPath, host: &Host) -> Result<Pool, Problem> {
     name::check_name(name, path)?;
@@ -39,7 +36,7 @@ fn resolve_policy(
     path: &KeyPath,
     known: &[&'static str],
 ) -> Result<&'static str, Problem> {
-    let wanted = raw.unwrap_or(DEFAULT_POLICY);
+    let wanted = raw.or(known.first().copied()).unwrap_or_default();
     known.iter().copied().find(|name| *name == wanted).ok_or_else(|| {
         Problem::new(path, format!("no policy is called {wanted:?}{}", suggest::instead_of(wanted, known)))
     })

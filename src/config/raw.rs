@@ -50,6 +50,7 @@ pub struct RawLimits {
 pub(super) struct RawFrontend {
     pub(super) name: Option<String>,
     pub(super) port: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) listen: Vec<String>,
     pub(super) pool: Option<String>,
 }

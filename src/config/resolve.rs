@@ -35,17 +35,20 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
 
 fn resolve_timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
     let table = KeyPath::root().key("timeouts");
+    let backoff_ms: i64 = number::BACKOFF_MS.resolve(&table, raw.backoff_ms)?;
+    // Back-off doubles up to its maximum, so an unset maximum is never below where it starts.
+    let backoff_max_ms = raw.backoff_max_ms.unwrap_or(number::BACKOFF_MAX_MS.default.max(backoff_ms));
     let timeouts = Timeouts {
         connect: number::CONNECT_TIMEOUT_MS.resolve_ms(&table, raw.connect_timeout_ms)?,
         idle: number::IDLE_TIMEOUT_MS.resolve_ms(&table, raw.idle_timeout_ms)?,
         half_close: number::HALF_CLOSE_TIMEOUT_MS.resolve_ms(&table, raw.half_close_timeout_ms)?,
         drain: number::DRAIN_TIMEOUT_MS.resolve_ms(&table, raw.drain_timeout_ms)?,
-        backoff: number::BACKOFF_MS.resolve_ms(&table, raw.backoff_ms)?,
-        backoff_max: number::BACKOFF_MAX_MS.resolve_ms(&table, raw.backoff_max_ms)?,
+        backoff: number::BACKOFF_MS.resolve_ms(&table, Some(backoff_ms))?,
+        backoff_max: number::BACKOFF_MAX_MS.resolve_ms(&table, Some(backoff_max_ms))?,
     };
     if timeouts.backoff_max < timeouts.backoff {
-        let (most, least) = (timeouts.backoff_max.as_millis(), timeouts.backoff.as_millis());
-        let what = format!("{most} is less than backoff_ms, {least}: raise it, or lower backoff_ms");
+        let what =
+            format!("{backoff_max_ms} is less than backoff_ms, {backoff_ms}: raise it, or lower backoff_ms");
         return Err(Problem::new(&table.key(number::BACKOFF_MAX_MS.key), what));
     }
     Ok(timeouts)
