@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lbproxy::config::{Config, Host, Overrides, Resolved, load, system_lookup};
+use proptest::{prop_assert, proptest};
 
 const POLICIES: [&str; 4] = ["round_robin", "fewest_connections", "ip_hashing", "random"];
 
@@ -72,9 +73,28 @@ fn every_invalid_fixture_fails_with_its_own_line() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+proptest! {
+    /// Bytes cut out of the example and others put in: whatever comes of it, it is a configuration or one line.
+    #[test]
+    fn no_damage_to_a_file_causes_a_panic_or_a_second_line(
+        at in 0_usize..4000, cut in 0_usize..40, paste in r#"([a-z_]{0,6}|[\[\]{}="'.,\n0-9 -]{0,6}|\PC{0,3})"#,
+    ) {
+        let example = fs::read_to_string(example_path()).unwrap();
+        let head: String = example.chars().take(at).collect();
+        let tail: String = example.chars().skip(at + cut).collect();
+        if let Err(error) = load_text(&format!("{head}{paste}{tail}")) {
+            prop_assert!(!error.is_empty() && !error.contains('\n'), "{error}");
+        }
+    }
+}
+
+fn example_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml")
+}
+
 #[test]
 fn the_example_loads_without_warnings_and_shows_every_key_with_its_default() {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml")).unwrap();
+    let text = fs::read_to_string(example_path()).unwrap();
     let example = load_text(&text).unwrap();
     assert_eq!(example.warnings, [""; 0]);
 

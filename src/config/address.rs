@@ -22,13 +22,16 @@ pub(super) fn resolve_backend(text: &str, lookup: Lookup) -> Result<Vec<SocketAd
         Ok(address) => return Ok(vec![address]),
         Err(_) => split_host_and_port(text)?,
     };
-    let found = lookup(host, port).map_err(|error| format!("cannot resolve {host:?}: {error}"))?;
+    let found = lookup(host, port)
+        .map_err(|error| format!("cannot resolve {host:?}: {error}: check the name, or write an address"))?;
     let any_v4 = found.iter().any(SocketAddr::is_ipv4);
     let mut addresses: Vec<SocketAddr> = found.into_iter().filter(|a| a.is_ipv4() == any_v4).collect();
     addresses.sort();
     addresses.dedup();
     if addresses.is_empty() {
-        return Err(format!("cannot resolve {host:?}: the name exists but has no address"));
+        return Err(format!(
+            "cannot resolve {host:?}: it has no address: check the name, or write an address"
+        ));
     }
     Ok(addresses)
 }
@@ -54,8 +57,11 @@ fn split_host_and_port(text: &str) -> Result<(&str, u16), String> {
     if host.contains(':') {
         return Err(format!("{text:?} looks like IPv6: put the address in brackets, as in [::1]:9001"));
     }
+    if host.is_empty() {
+        return Err(format!("{text:?} has no host: write HOST:PORT, such as 127.0.0.1:9001"));
+    }
     if !is_host_name(host) {
-        return Err(format!("{host:?} is neither an IP address nor a host name"));
+        return Err(format!("{host:?} is neither an IP address nor a host name: check its spelling"));
     }
     match port.parse() {
         Ok(0) => Err(port_zero(text)),

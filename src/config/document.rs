@@ -2,12 +2,18 @@
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
 use super::key_path::{KeyPath, Step};
 use super::raw::Raw;
 use super::suggest;
+
+/// The keys whose values are arrays, and how deep they stand: `frontend[0].listen` is three steps down.
+const ARRAYS: [(&str, usize); 3] = [("frontend", 1), ("listen", 3), ("backends", 3)];
+/// How serde's message about one starts.
+const UNKNOWN_KEY: &str = "unknown field ";
 
 /// A parsed file that remembers where everything stood.
 pub(super) struct Document<'t> {
@@ -20,31 +26,49 @@ impl<'t> Document<'t> {
     pub(super) fn parse(text: &'t str) -> Result<(Self, Raw), ConfigError> {
         let table = DeTable::parse(text).map_err(|error| not_toml(text, &error))?;
         let document = Self { text, table: table.into_inner() };
-        let raw = toml::from_str(text).map_err(|error| document.not_ours(&error))?;
-        Ok((document, raw))
+        match toml::from_str(text) {
+            Err(error) if error.message().starts_with(UNKNOWN_KEY) => Err(document.not_ours(&error)),
+            parsed => {
+                document.refuse_stray_arrays()?;
+                let raw = parsed.map_err(|error| document.not_ours(&error))?;
+                Ok((document, raw))
+            }
+        }
     }
 
     /// The line that set `path`, or its nearest ancestor that is in the file: a missing key is reported where
     /// it is missing.
     pub(super) fn line_of(&self, path: &KeyPath) -> Option<usize> {
-        let mut line = None;
-        let (mut table, mut array) = (Some(&self.table), None);
-        for step in path.steps() {
-            let (at, value) = match (step, table, array) {
-                (Step::Key(key), Some(table), _) => match table.get_key_value(key.as_str()) {
-                    Some((key, value)) => (key.span(), value.get_ref()),
-                    None => break,
-                },
-                (Step::Index(index), _, Some(array)) => match as_slice(array).get(*index) {
-                    Some(value) => (value.span(), value.get_ref()),
-                    None => break,
-                },
-                _ => break,
-            };
-            line = Some(line_at(self.text, at.start));
-            (table, array) = (value.as_table(), value.as_array());
+        let (mut depth, mut offset) = (0, None);
+        visit_table(&self.table, &KeyPath::root(), &mut |node, span, _| {
+            if node.steps().len() > depth && path.below(node).is_some() {
+                (depth, offset) = (node.steps().len(), Some(span.start));
+            }
+        });
+        offset.map(|offset| line_at(self.text, offset))
+    }
+
+    /// serde's derive reads a struct from an array too, by position: `timeouts = [3000]` would set the first key of
+    /// the table. So arrays are allowed only where the format has them.
+    fn refuse_stray_arrays(&self) -> Result<(), ConfigError> {
+        let mut stray = None;
+        visit_table(&self.table, &KeyPath::root(), &mut |path, span, value| {
+            let steps = path.steps();
+            let allowed =
+                matches!(steps.last(), Some(Step::Key(key)) if ARRAYS.contains(&(key, steps.len())));
+            if value.is_array() && !allowed && stray.is_none() {
+                stray = Some((path.clone(), span.start));
+            }
+        });
+        match stray {
+            None => Ok(()),
+            Some((path, offset)) => {
+                let line = Some(line_at(self.text, offset));
+                let what = "no array belongs here: only [[frontend]], its listen, and the backends of a [pool.NAME] \
+                            are arrays";
+                Err(ConfigError::new(Place::File { line, path }, what))
+            }
         }
-        line
     }
 
     /// An error of serde's, which knows a position but not the key.
@@ -57,53 +81,48 @@ impl<'t> Document<'t> {
         ConfigError::new(Place::File { line: Some(line_at(self.text, span.start)), path }, what)
     }
 
-    /// The innermost key or value that covers the start of `span`.
+    /// The innermost key or value that covers the start of `span`. Every node is asked, because a `[table]` header
+    /// does not span the lines below it.
     fn path_at(&self, span: &Range<usize>) -> KeyPath {
-        let mut innermost = Innermost { offset: span.start, width: usize::MAX, path: KeyPath::root() };
-        innermost.search_table(&self.table, &KeyPath::root());
-        innermost.path
+        let mut innermost = (usize::MAX, KeyPath::root());
+        visit_table(&self.table, &KeyPath::root(), &mut |path, node, _| {
+            if node.contains(&span.start) && node.len() < innermost.0 {
+                innermost = (node.len(), path.clone());
+            }
+        });
+        innermost.1
     }
 }
 
-/// A search for the narrowest span around an offset. It walks the whole tree, because a `[table]` header does not
-/// span the lines below it.
-struct Innermost {
-    offset: usize,
-    width: usize,
-    path: KeyPath,
-}
-
-impl Innermost {
-    fn search_table(&mut self, table: &DeTable<'_>, path: &KeyPath) {
-        for (key, value) in table {
-            let path = path.key(key.get_ref());
-            self.consider(key.span(), &path);
-            self.consider(value.span(), &path);
-            self.search_value(value.get_ref(), &path);
-        }
-    }
-
-    fn search_value(&mut self, value: &DeValue<'_>, path: &KeyPath) {
-        if let Some(table) = value.as_table() {
-            self.search_table(table, path);
-        }
-        for (index, value) in value.as_array().into_iter().flat_map(as_slice).enumerate() {
-            let path = path.index(index);
-            self.consider(value.span(), &path);
-            self.search_value(value.get_ref(), &path);
-        }
-    }
-
-    fn consider(&mut self, span: Range<usize>, path: &KeyPath) {
-        if span.contains(&self.offset) && span.len() < self.width {
-            self.width = span.len();
-            self.path = path.clone();
-        }
+/// Shows `see` every value below `table` with its path, once by the span of its key (array elements have none) and
+/// once by its own.
+fn visit_table(
+    table: &DeTable<'_>,
+    path: &KeyPath,
+    see: &mut impl FnMut(&KeyPath, Range<usize>, &DeValue<'_>),
+) {
+    for (key, value) in table {
+        let path = path.key(key.get_ref());
+        see(&path, key.span(), value.get_ref());
+        visit_value(value, &path, see);
     }
 }
 
-fn as_slice<'a, 't>(array: &'a toml::de::DeArray<'t>) -> &'a [toml::Spanned<DeValue<'t>>] {
-    array
+fn visit_value(
+    value: &Spanned<DeValue<'_>>,
+    path: &KeyPath,
+    see: &mut impl FnMut(&KeyPath, Range<usize>, &DeValue<'_>),
+) {
+    see(path, value.span(), value.get_ref());
+    match value.get_ref() {
+        DeValue::Table(table) => visit_table(table, path, see),
+        DeValue::Array(array) => {
+            for (index, value) in array.iter().enumerate() {
+                visit_value(value, &path.index(index), see);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// An error of the TOML grammar: no key to name yet, only a line.
@@ -113,28 +132,30 @@ fn not_toml(text: &str, error: &toml::de::Error) -> ConfigError {
     ConfigError::new(Place::File { line, path: KeyPath::root() }, what)
 }
 
-/// Says for operators what serde says for programmers. The three shapes of message that serde's derive produces
-/// are part of its documented interface (`de::Error::unknown_field` and friends); any other passes unchanged.
+/// Says for operators what serde says for programmers. It reads serde's sentences, which have no other form; the
+/// fixtures hold them still, and any sentence not known here passes as it is.
 fn in_our_words(message: &str, path: &KeyPath) -> String {
-    if let Some(rest) = message.strip_prefix("unknown field ") {
-        let mut words = rest.split('`').skip(1).step_by(2);
-        let wrong = words.next().unwrap_or_default();
-        let valid: Vec<&str> = words.collect();
+    if let Some(rest) = message.strip_prefix(UNKNOWN_KEY) {
+        let expected = rest.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
+        let valid: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let wrong = match path.steps().last() {
+            Some(Step::Key(key)) => key,
+            _ => "",
+        };
         return format!("unknown key{}", suggest::instead_of(wrong, &valid));
     }
     let mismatch = message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "));
     let Some((found, expected)) = mismatch else { return message.replace('\n', ", ") };
+    if expected == "i64" && found.starts_with("integer") {
+        return "no number here may be that large".to_owned();
+    }
     let expected = match expected {
         "i64" => "a whole number",
         "a sequence" => "an array",
         "a map" => "a table",
         other => other,
     };
-    let found = match found {
-        "sequence" => "an array",
-        "map" => "a table",
-        other => other,
-    };
+    let found = if found == "map" { "a table" } else { found };
     let hint = match (path.to_string().as_str(), found) {
         ("frontend", "a table") => "; write [[frontend]], with two brackets",
         _ => "",

@@ -8,7 +8,6 @@ use super::{Backend, Host, Pool, name, number, suggest};
 
 /// One pool, its backends in the order given (the addresses of one name sorted).
 pub(super) fn resolve_pool(name: &str, raw: &RawPool, path: &KeyPath, host: &Host) -> Result<Pool, Problem> {
-    name::check_name(name, path)?;
     let policy = resolve_policy(raw.policy.as_deref(), &path.key("policy"), host.policies)?;
     let list = path.key("backends");
     let mut backends: Vec<Backend> = Vec::new();

@@ -3,7 +3,7 @@
 use super::error::Problem;
 use super::key_path::KeyPath;
 use super::raw::{Raw, RawLimits, RawTimeouts};
-use super::{Config, Frontend, Host, Limits, Timeouts, frontends, number, pools};
+use super::{Config, Frontend, Host, Limits, Timeouts, frontends, name, number, pools};
 
 /// Descriptors kept for what is not a connection: standard streams, epoll, wakers, the log, a resolver's socket.
 const RESERVED_FDS: u64 = 64;
@@ -18,6 +18,9 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
     let workers: usize = number::WORKERS.resolve(&root, raw.workers)?;
     let timeouts = resolve_timeouts(&raw.timeouts)?;
     let pool_names: Vec<&str> = raw.pool.keys().map(String::as_str).collect();
+    for name in &pool_names {
+        name::check_name(name, &root.key("pool").key(name))?;
+    }
     let frontends = frontends::resolve_frontends(&raw.frontend, &pool_names)?;
 
     let mut warnings = Vec::new();
