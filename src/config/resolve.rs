@@ -65,7 +65,7 @@ fn resolve_limits(
 ) -> Result<Limits, Problem> {
     let table = KeyPath::root().key("limits");
     let buffer_bytes: i64 = number::BUFFER_BYTES.resolve(&table, raw.buffer_bytes)?;
-    // A turn shorter than a buffer could never empty one, so an unset turn grows along.
+    // A turn shorter than a buffer could not empty one at once, so an unset turn grows along.
     let turn_bytes = raw.turn_bytes.unwrap_or(number::TURN_BYTES.default.max(buffer_bytes));
     let limits = Limits {
         max_connections: resolve_max_connections(raw.max_connections, &table, fd_limit, listeners, warnings)?,
