@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md draws the house; each module says what lives in it.
 
 pub mod balance;
+pub mod cli;
 pub mod config;
 pub mod ctx;
 pub mod metrics;

@@ -1,0 +1,214 @@
+//! Every flag, its help, and the page that `--help` prints. Ranges and defaults are the configuration's business
+//! (`config/number.rs`); a test holds the defaults named here to the real ones.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, CommandFactory, Parser};
+
+use crate::config::{Overrides, RawLimits, RawTimeouts};
+
+const USAGE: &str = "lbproxy --backend HOST:PORT [--backend HOST:PORT]... [OPTIONS]
+       lbproxy --config FILE [OPTIONS]
+       lbproxy --demo";
+
+// At most 80 columns: clap wraps longer lines at the terminal's edge, commands included.
+const EXAMPLES: &str = "\
+Examples:
+  See it work, with no server at hand:
+    lbproxy --demo
+
+  Two web servers behind port 8080, each in turn:
+    lbproxy --port 8080 --backend 10.0.0.1:80 --backend 10.0.0.2:80
+
+  A database: connections go where there are fewest, and db1 can take three
+  times as many as db2:
+    lbproxy --listen 127.0.0.1:5432 --policy fewest_connections \\
+            --backend db1.internal:5432,weight=3 --backend db2.internal:5432
+
+  Clients that must come back to the same server, even if it moves to another
+  address:
+    lbproxy --port 6379 --policy ip_hashing \\
+            --backend 10.0.0.1:6379,name=a --backend 10.0.0.2:6379,name=b
+
+  What would a file do? Print it with every default filled in; then run it on
+  two cores:
+    lbproxy --config lbproxy.toml --check
+    lbproxy --config lbproxy.toml --workers 2
+
+Flags are shorthand for a file with one frontend and one pool, and override one
+that is given. config.example.toml shows all that a file can say. SIGTERM and
+SIGINT drain: no new clients, and those connected may finish.";
+
+/// Spreads TCP connections over backends. Clients connect here, a policy picks a backend for each, and bytes flow
+/// both ways until both sides are done.
+#[derive(Debug, Parser)]
+#[command(name = "lbproxy", version, override_usage = USAGE, after_help = EXAMPLES)]
+#[command(disable_help_flag = true, disable_version_flag = true, max_term_width = 110)]
+pub(super) struct Flags {
+    /// Port on all addresses, IPv4 and IPv6; 0 lets the kernel pick [default: 8080, unless --listen or --config
+    /// says otherwise]
+    #[arg(long, value_name = "N", value_parser = whole_number, help_heading = "Where clients come in")]
+    #[arg(allow_negative_numbers = true)]
+    port: Option<i64>,
+
+    /// One precise address, such as 127.0.0.1:8080 or [::1]:8080 (repeatable, also beside --port)
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Where clients come in")]
+    listen: Vec<String>,
+
+    /// A server (repeatable). IPv6 in brackets; a name stands for all its addresses at start. Its weight is its
+    /// share relative to the others' [default: 1], its name what logs and ip_hashing know it by [default: its
+    /// address]
+    #[arg(long = "backend", value_name = "HOST:PORT[,weight=N][,name=S]", help_heading = "Where they go")]
+    pub(super) backends: Vec<String>,
+
+    // Its help is written from the registry, in `command`.
+    #[arg(long, value_name = "NAME", help_heading = "Where they go")]
+    policy: Option<String>,
+
+    /// Two small backends inside this process, and the proxy in front; prints what to try
+    #[arg(long, help_heading = "Where they go", conflicts_with_all = ["backends", "config", "check"])]
+    pub(super) demo: bool,
+
+    #[command(flatten)]
+    timeouts: TimeoutFlags,
+
+    #[command(flatten)]
+    limits: LimitFlags,
+
+    /// Independent event loops, a thread each; more than cores is of no use [default: 1]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    #[arg(help_heading = "Running")]
+    workers: Option<i64>,
+
+    /// Read a TOML file first; flags override it
+    #[arg(long, value_name = "FILE", help_heading = "Running")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Check everything, print the configuration as it resolves, as TOML, and exit
+    #[arg(long, help_heading = "Running")]
+    pub(super) check: bool,
+
+    /// Log more (-vv: most). RUST_LOG, when set, decides instead
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
+    pub(super) verbose: u8,
+
+    /// Log warnings and errors only, not each connection
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
+    pub(super) quiet: bool,
+
+    /// Print this page
+    #[arg(short, long, action = ArgAction::Help, help_heading = "Running")]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Running")]
+    version: Option<bool>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Timeouts, in milliseconds")]
+struct TimeoutFlags {
+    /// One attempt to connect to one backend [default: 3000]
+    #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
+    connect_timeout_ms: Option<i64>,
+
+    /// A connection on which no byte moves, either way [default: 600000]
+    #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
+    idle_timeout_ms: Option<i64>,
+
+    /// The same, once one side has finished sending [default: 60000]
+    #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
+    half_close_timeout_ms: Option<i64>,
+
+    /// From the stop signal until the connections left are closed [default: 30000]
+    #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
+    drain_timeout_ms: Option<i64>,
+
+    /// How long a backend is passed over after it failed; doubles each time it fails again [default: 500]
+    #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
+    backoff_ms: Option<i64>,
+
+    /// Where that doubling stops [default: 30000]
+    #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
+    backoff_max_ms: Option<i64>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits")]
+struct LimitFlags {
+    /// Clients connected at once; further ones wait in the kernel's queue [default: what the file descriptor limit
+    /// suffices for]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    max_connections: Option<i64>,
+
+    /// That queue, for each listening socket [default: 1024]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    backlog: Option<i64>,
+
+    /// Backends tried for one client before it is given up [default: 3]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    connect_attempts: Option<i64>,
+
+    /// A relay buffer: one for each direction, held only while it owes bytes [default: 65536]
+    #[arg(long, value_name = "BYTES", value_parser = whole_number, allow_negative_numbers = true)]
+    buffer_bytes: Option<i64>,
+
+    /// What a connection may move in one direction before others get their turn [default: 262144]
+    #[arg(long, value_name = "BYTES", value_parser = whole_number, allow_negative_numbers = true)]
+    turn_bytes: Option<i64>,
+}
+
+/// The command with its policies filled in, from (name, summary) pairs of which the first is the default.
+pub(super) fn command(policies: &[(&str, &str)]) -> clap::Command {
+    let default = policies.first().map_or("none", |(name, _)| name);
+    let mut help = format!("How a backend is chosen for each client [default: {default}]");
+    for (name, summary) in policies {
+        help.push_str(&format!("\n- {name}: {summary}"));
+    }
+    Flags::command().mut_arg("policy", |arg| arg.help(help))
+}
+
+impl Flags {
+    /// What these flags change in the configuration.
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides {
+            port: self.port,
+            listen: self.listen.clone(),
+            backends: self.backends.clone(),
+            policy: self.policy.clone(),
+            workers: self.workers,
+            timeouts: self.timeouts.to_raw(),
+            limits: self.limits.to_raw(),
+        }
+    }
+}
+
+impl TimeoutFlags {
+    fn to_raw(&self) -> RawTimeouts {
+        RawTimeouts {
+            connect_timeout_ms: self.connect_timeout_ms,
+            idle_timeout_ms: self.idle_timeout_ms,
+            half_close_timeout_ms: self.half_close_timeout_ms,
+            drain_timeout_ms: self.drain_timeout_ms,
+            backoff_ms: self.backoff_ms,
+            backoff_max_ms: self.backoff_max_ms,
+        }
+    }
+}
+
+impl LimitFlags {
+    fn to_raw(&self) -> RawLimits {
+        RawLimits {
+            max_connections: self.max_connections,
+            backlog: self.backlog,
+            connect_attempts: self.connect_attempts,
+            buffer_bytes: self.buffer_bytes,
+            turn_bytes: self.turn_bytes,
+        }
+    }
+}
+
+/// Any whole number: whether it is in range is for the configuration to say, which knows the range.
+fn whole_number(text: &str) -> Result<i64, &'static str> {
+    text.parse().map_err(|_| "not a whole number")
+}

@@ -1,0 +1,93 @@
+//! `[[frontend]]`: where clients come in, and which pool they go to.
+
+use std::net::{Ipv6Addr, SocketAddr};
+
+use super::error::Problem;
+use super::key_path::KeyPath;
+use super::raw::RawFrontend;
+use super::{Frontend, Listen, address, name, number, suggest};
+
+/// All frontends, in file order. `pools` are the names in the order of [`super::Config::pools`].
+pub(super) fn resolve_frontends(raw: &[RawFrontend], pools: &[&str]) -> Result<Vec<Frontend>, Problem> {
+    let list = KeyPath::root().key("frontend");
+    if raw.is_empty() {
+        return Err(Problem::new(&list, "none, so nothing would listen: add [[frontend]] with port = 8080"));
+    }
+    let mut frontends: Vec<Frontend> = Vec::new();
+    for (index, raw) in raw.iter().enumerate() {
+        let path = list.index(index);
+        let pool = resolve_pool_name(raw.pool.as_deref(), &path.key("pool"), pools)?;
+        let name = raw.name.clone().unwrap_or_else(|| pools[pool].to_owned());
+        check_name(&frontends, &name, &path.key("name"))?;
+        let listen = resolve_listen(raw, &path, &frontends)?;
+        frontends.push(Frontend { name, listen, pool });
+    }
+    Ok(frontends)
+}
+
+/// The index of the pool that is named, or of the only one there is.
+fn resolve_pool_name(raw: Option<&str>, path: &KeyPath, pools: &[&str]) -> Result<usize, Problem> {
+    match (raw, pools) {
+        (_, []) => Err(Problem::new(
+            &KeyPath::root().key("pool"),
+            "none, so there is nowhere to send clients: add [pool.NAME] with backends = [...]",
+        )),
+        (None, [_]) => Ok(0),
+        (None, several) => {
+            let what = format!("missing, and there are several pools: choose one of {}", several.join(", "));
+            Err(Problem::new(path, what))
+        }
+        (Some(wanted), pools) => pools.iter().position(|name| *name == wanted).ok_or_else(|| {
+            Problem::new(path, format!("there is no pool {wanted:?}{}", suggest::instead_of(wanted, pools)))
+        }),
+    }
+}
+
+fn check_name(known: &[Frontend], name: &str, path: &KeyPath) -> Result<(), Problem> {
+    name::check_name(name, path)?;
+    if known.iter().any(|frontend| frontend.name == name) {
+        let what = format!(
+            "another frontend is called {name:?} (without a name it gets its pool's): set another name"
+        );
+        return Err(Problem::new(path, what));
+    }
+    Ok(())
+}
+
+/// The `port`, if any, then the `listen` addresses, none of which may be taken already.
+fn resolve_listen(raw: &RawFrontend, path: &KeyPath, others: &[Frontend]) -> Result<Vec<Listen>, Problem> {
+    let mut listens: Vec<Listen> = Vec::new();
+    let mut add = |listen: Listen, path: KeyPath| {
+        let mut taken = others.iter().flat_map(|frontend| &frontend.listen).chain(&listens);
+        if taken.any(|other| collide(&listen, other)) {
+            let what = format!("{} is listened on already: use another address or port", listen.address);
+            return Err(Problem::new(&path, what));
+        }
+        listens.push(listen);
+        Ok(())
+    };
+    if raw.port.is_some() {
+        let port = number::PORT.resolve(path, raw.port)?;
+        let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        add(Listen { address, dual_stack: true }, path.key("port"))?;
+    }
+    for (index, text) in raw.listen.iter().enumerate() {
+        let path = path.key("listen").index(index);
+        let address = address::parse_listen(text).map_err(|what| Problem::new(&path, what))?;
+        add(Listen { address, dual_stack: false }, path)?;
+    }
+    if listens.is_empty() {
+        return Err(Problem::new(path, "listens nowhere: add port = 8080 or listen = [\"127.0.0.1:8080\"]"));
+    }
+    Ok(listens)
+}
+
+/// Two sockets for the same place: SO_REUSEPORT would let both bind, and the kernel would deal clients out between
+/// two frontends at random. A `port` covers every address of both families; one precise address beside it is fine,
+/// since the kernel prefers the precise one.
+fn collide(a: &Listen, b: &Listen) -> bool {
+    let same_port = a.address.port() == b.address.port() && a.address.port() != 0;
+    let everywhere = |listen: &Listen| listen.address.ip().is_unspecified();
+    let wide = (a.dual_stack && everywhere(b)) || (b.dual_stack && everywhere(a));
+    same_port && (wide || a.address == b.address)
+}

@@ -1,0 +1,190 @@
+//! Command-line values on top of a file: the same raw keys, plus a memory of which flag set which key, so that an
+//! error names what the operator typed.
+
+use std::collections::BTreeMap;
+
+use super::error::{ConfigError, Place};
+use super::key_path::KeyPath;
+use super::raw::{Raw, RawBackend, RawFrontend, RawLimits, RawPool, RawTimeouts};
+use super::{number, suggest};
+
+/// What the one frontend and the one pool are called when flags alone make them.
+const DEFAULT_NAME: &str = "default";
+
+/// What the flags said. Nothing is checked yet.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--port`
+    pub port: Option<i64>,
+    /// `--listen`, each `ADDRESS:PORT`
+    pub listen: Vec<String>,
+    /// `--backend`, each `HOST:PORT[,weight=N][,name=S]`
+    pub backends: Vec<String>,
+    /// `--policy`
+    pub policy: Option<String>,
+    /// `--workers`
+    pub workers: Option<i64>,
+    /// `--connect-timeout-ms` and the other times
+    pub timeouts: RawTimeouts,
+    /// `--max-connections` and the other sizes
+    pub limits: RawLimits,
+}
+
+/// Which flag set which key.
+#[derive(Default)]
+pub(super) struct Flags(Vec<(KeyPath, String)>);
+
+impl Flags {
+    /// The flag that set `path` or the nearest thing above it.
+    pub(super) fn place_of(&self, path: &KeyPath) -> Option<Place> {
+        let candidates = self.0.iter().filter_map(|(prefix, flag)| Some((path.below(prefix)?, flag)));
+        let (part, flag) = candidates.min_by_key(|(part, _)| part.steps().len())?;
+        Some(Place::Flag { flag: flag.clone(), part })
+    }
+
+    fn set(&mut self, path: KeyPath, flag: impl Into<String>) {
+        self.0.push((path, flag.into()));
+    }
+
+    /// A number whose flag has the name of its key.
+    fn set_number(&mut self, table: &KeyPath, key: &str, slot: &mut Option<i64>, value: Option<i64>) {
+        if value.is_some() {
+            *slot = value;
+            self.set(table.key(key), format!("--{}", key.replace('_', "-")));
+        }
+    }
+}
+
+impl Overrides {
+    /// Writes the flags over `raw`.
+    pub(super) fn apply(&self, raw: &mut Raw) -> Result<Flags, ConfigError> {
+        let mut flags = Flags::default();
+        flags.set_number(&KeyPath::root(), number::WORKERS.key, &mut raw.workers, self.workers);
+        self.apply_timeouts(&mut raw.timeouts, &mut flags);
+        self.apply_limits(&mut raw.limits, &mut flags);
+        self.apply_listen(&mut raw.frontend, &mut flags)?;
+        self.apply_pool(&mut raw.pool, &mut flags)?;
+        Ok(flags)
+    }
+
+    fn apply_timeouts(&self, raw: &mut RawTimeouts, flags: &mut Flags) {
+        let (table, new) = (KeyPath::root().key("timeouts"), &self.timeouts);
+        for (number, slot, value) in [
+            (number::CONNECT_TIMEOUT_MS, &mut raw.connect_timeout_ms, new.connect_timeout_ms),
+            (number::IDLE_TIMEOUT_MS, &mut raw.idle_timeout_ms, new.idle_timeout_ms),
+            (number::HALF_CLOSE_TIMEOUT_MS, &mut raw.half_close_timeout_ms, new.half_close_timeout_ms),
+            (number::DRAIN_TIMEOUT_MS, &mut raw.drain_timeout_ms, new.drain_timeout_ms),
+            (number::BACKOFF_MS, &mut raw.backoff_ms, new.backoff_ms),
+            (number::BACKOFF_MAX_MS, &mut raw.backoff_max_ms, new.backoff_max_ms),
+        ] {
+            flags.set_number(&table, number.key, slot, value);
+        }
+    }
+
+    fn apply_limits(&self, raw: &mut RawLimits, flags: &mut Flags) {
+        let (table, new) = (KeyPath::root().key("limits"), &self.limits);
+        for (number, slot, value) in [
+            (number::MAX_CONNECTIONS, &mut raw.max_connections, new.max_connections),
+            (number::BACKLOG, &mut raw.backlog, new.backlog),
+            (number::CONNECT_ATTEMPTS, &mut raw.connect_attempts, new.connect_attempts),
+            (number::BUFFER_BYTES, &mut raw.buffer_bytes, new.buffer_bytes),
+            (number::TURN_BYTES, &mut raw.turn_bytes, new.turn_bytes),
+        ] {
+            flags.set_number(&table, number.key, slot, value);
+        }
+    }
+
+    /// `--port` and `--listen` replace the listeners of the only frontend, or make one where there is none.
+    fn apply_listen(&self, raw: &mut Vec<RawFrontend>, flags: &mut Flags) -> Result<(), ConfigError> {
+        if self.port.is_none() && self.listen.is_empty() {
+            return Ok(());
+        }
+        if raw.is_empty() {
+            raw.push(RawFrontend { name: Some(DEFAULT_NAME.to_owned()), ..RawFrontend::default() });
+        }
+        let [frontend] = raw.as_mut_slice() else {
+            let names: Vec<_> =
+                raw.iter().enumerate().map(|(index, frontend)| name_of(frontend, index)).collect();
+            let flag = if self.port.is_some() { "--port" } else { "--listen" };
+            return Err(ambiguous(flag, "frontends", &names));
+        };
+        let path = KeyPath::root().key("frontend").index(0);
+        frontend.listen.clone_from(&self.listen);
+        for (index, text) in self.listen.iter().enumerate() {
+            flags.set(path.key("listen").index(index), format!("--listen {text}"));
+        }
+        frontend.port = None;
+        flags.set_number(&path, number::PORT.key, &mut frontend.port, self.port);
+        Ok(())
+    }
+
+    /// `--backend` and `--policy` replace those of the only pool, or make one where there is none.
+    fn apply_pool(&self, raw: &mut BTreeMap<String, RawPool>, flags: &mut Flags) -> Result<(), ConfigError> {
+        if self.policy.is_none() && self.backends.is_empty() {
+            return Ok(());
+        }
+        if raw.is_empty() {
+            raw.insert(DEFAULT_NAME.to_owned(), RawPool::default());
+        }
+        if raw.len() > 1 {
+            let names: Vec<_> = raw.keys().cloned().collect();
+            let flag = if self.backends.is_empty() { "--policy" } else { "--backend" };
+            return Err(ambiguous(flag, "pools", &names));
+        }
+        for (name, pool) in raw {
+            let path = KeyPath::root().key("pool").key(name);
+            if self.policy.is_some() {
+                pool.policy.clone_from(&self.policy);
+                flags.set(path.key("policy"), "--policy");
+            }
+            if !self.backends.is_empty() {
+                pool.backends =
+                    self.backends.iter().map(|text| parse_backend(text)).collect::<Result<_, _>>()?;
+                flags.set(path.key("backends"), "--backend");
+            }
+            for (index, text) in self.backends.iter().enumerate() {
+                flags.set(path.key("backends").index(index), backend_flag(text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `HOST:PORT[,weight=N][,name=S]`
+fn parse_backend(text: &str) -> Result<RawBackend, ConfigError> {
+    let fail = |what: String| Err(ConfigError::flag(backend_flag(text), what));
+    let mut parts = text.split(',');
+    let address = parts.next().map(str::to_owned);
+    let mut backend = RawBackend { address, ..RawBackend::default() };
+    for part in parts {
+        let again = match part.split_once('=') {
+            Some(("name", name)) => backend.name.replace(name.to_owned()).is_some(),
+            Some(("weight", weight)) => match weight.parse() {
+                Ok(weight) => backend.weight.replace(weight).is_some(),
+                Err(_) => return fail(format!("weight: {weight:?} is not a whole number")),
+            },
+            Some((key, _)) => {
+                return fail(format!("unknown key {key:?}{}", suggest::instead_of(key, &["weight", "name"])));
+            }
+            None => return fail(format!("{part:?} is not KEY=VALUE: write HOST:PORT,weight=N,name=S")),
+        };
+        if again {
+            return fail(format!("{part:?} says the same key again: keep one"));
+        }
+    }
+    Ok(backend)
+}
+
+fn backend_flag(text: &str) -> String {
+    format!("--backend {text}")
+}
+
+fn name_of(frontend: &RawFrontend, index: usize) -> String {
+    let name = frontend.name.as_ref().or(frontend.pool.as_ref());
+    name.cloned().unwrap_or_else(|| format!("frontend[{index}]"))
+}
+
+fn ambiguous(flag: &str, things: &str, names: &[String]) -> ConfigError {
+    let what = format!("the file has {} {things} ({}): change it there", names.len(), names.join(", "));
+    ConfigError::flag(flag, what)
+}

@@ -1,0 +1,73 @@
+//! The configuration as TOML spells it: every key optional, nothing checked beyond its type.
+//!
+//! Numbers are `i64` whatever they will become, so that one out of range is reported with its range, in one place
+//! (`number.rs`), instead of with the name of a Rust type.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A whole file.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Raw {
+    pub(super) workers: Option<i64>,
+    pub(super) timeouts: RawTimeouts,
+    pub(super) limits: RawLimits,
+    pub(super) frontend: Vec<RawFrontend>,
+    // By name, so that the same file resolves to the same pools in the same order every time.
+    pub(super) pool: BTreeMap<String, RawPool>,
+}
+
+/// `[timeouts]`, and the flags of the same names. See [`super::Timeouts`] for what each one does.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the resolved type documents them; the names are the keys")]
+pub struct RawTimeouts {
+    pub connect_timeout_ms: Option<i64>,
+    pub idle_timeout_ms: Option<i64>,
+    pub half_close_timeout_ms: Option<i64>,
+    pub drain_timeout_ms: Option<i64>,
+    pub backoff_ms: Option<i64>,
+    pub backoff_max_ms: Option<i64>,
+}
+
+/// `[limits]`, and the flags of the same names. See [`super::Limits`] for what each one does.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+#[allow(missing_docs, reason = "the resolved type documents them; the names are the keys")]
+pub struct RawLimits {
+    pub max_connections: Option<i64>,
+    pub backlog: Option<i64>,
+    pub connect_attempts: Option<i64>,
+    pub buffer_bytes: Option<i64>,
+    pub turn_bytes: Option<i64>,
+}
+
+/// One `[[frontend]]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RawFrontend {
+    pub(super) name: Option<String>,
+    pub(super) port: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) listen: Vec<String>,
+    pub(super) pool: Option<String>,
+}
+
+/// One `[pool.NAME]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RawPool {
+    pub(super) policy: Option<String>,
+    pub(super) backends: Vec<RawBackend>,
+}
+
+/// One entry of `backends`, or one `--backend`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { address = \"127.0.0.1:9001\" }")]
+pub(super) struct RawBackend {
+    pub(super) address: Option<String>,
+    pub(super) weight: Option<i64>,
+    pub(super) name: Option<String>,
+}

@@ -1,0 +1,364 @@
+//! The command line: what flags do to a file, and the one line that every mistake ends in.
+
+use std::io::Write;
+use std::time::Duration;
+
+use lbproxy::cli::{self, Command, Run};
+use log::LevelFilter;
+
+const FD_LIMIT: u64 = 1024;
+
+const ONE_OF_EACH: &str = "\
+limits.backlog = 7
+[timeouts]
+idle_timeout_ms = 5000
+[[frontend]]
+name = 'in'
+port = 8080
+listen = ['127.0.0.1:8081']
+[pool.web]
+policy = 'random'
+backends = [{ address = '127.0.0.1:9001', weight = 5 }]
+";
+
+const TWO_OF_EACH: &str = "\
+[[frontend]]
+name = 'first'
+port = 8080
+pool = 'a'
+[[frontend]]
+port = 8081
+pool = 'b'
+[pool.a]
+backends = [{ address = '127.0.0.1:9001' }]
+[pool.b]
+backends = [{ address = '127.0.0.1:9002' }]
+";
+
+/// Arguments in one string, split at spaces.
+fn parse(arguments: &str) -> Result<Command, String> {
+    let arguments = ["lbproxy"].into_iter().chain(arguments.split_whitespace());
+    cli::parse(arguments, FD_LIMIT).map_err(|failure| failure.to_string())
+}
+
+fn run(arguments: &str) -> Run {
+    match parse(arguments) {
+        Ok(Command::Run(run)) => run,
+        other => panic!("{arguments}: {other:?}"),
+    }
+}
+
+fn printed(arguments: &str) -> (String, Vec<String>) {
+    match parse(arguments) {
+        Ok(Command::Print { text, warnings }) => (text, warnings),
+        other => panic!("{arguments}: {other:?}"),
+    }
+}
+
+fn error(arguments: &str) -> String {
+    parse(arguments).expect_err(arguments)
+}
+
+fn file_with(text: &str) -> tempfile::TempPath {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.into_temp_path()
+}
+
+/// Runs `check` on the arguments that name a file with `text`, then `rest`.
+fn with_file<T>(text: &str, rest: &str, check: impl Fn(&str) -> T) -> T {
+    let path = file_with(text);
+    check(&format!("--config {} {rest}", path.display()))
+}
+
+/// The error for a file with `text` and flags `rest`, with the file called FILE.
+fn error_with_file(text: &str, rest: &str) -> String {
+    let path = file_with(text);
+    let name = path.display().to_string();
+    error(&format!("--config {name} {rest}")).replace(&name, "FILE")
+}
+
+fn listens(run: &Run) -> Vec<String> {
+    let listens = run.config.frontends.iter().flat_map(|frontend| &frontend.listen);
+    listens.map(|l| format!("{}{}", l.address, if l.dual_stack { " dual" } else { "" })).collect()
+}
+
+fn backends(run: &Run) -> Vec<(String, u32)> {
+    let backends = run.config.pools.iter().flat_map(|pool| &pool.backends);
+    backends.map(|backend| (backend.name.clone(), backend.weight)).collect()
+}
+
+#[test]
+fn flags_alone_make_one_frontend_and_one_pool() {
+    let run =
+        run("--port 80 --listen 127.0.0.1:81 --policy ip_hashing --backend 10.0.0.1:80,weight=3,name=a \
+                   --backend [::1]:80 --workers 2 --connect-timeout-ms 250");
+    assert_eq!(listens(&run), ["[::]:80 dual", "127.0.0.1:81"]);
+    assert_eq!(backends(&run), [("a".to_owned(), 3), ("[::1]:80".to_owned(), 1)]);
+    assert_eq!((run.config.frontends[0].name.as_str(), run.config.frontends[0].pool), ("default", 0));
+    assert_eq!((run.config.pools[0].name.as_str(), run.config.pools[0].policy), ("default", "ip_hashing"));
+    assert_eq!((run.config.workers, run.config.timeouts.connect), (2, Duration::from_millis(250)));
+    assert_eq!(run.warnings, [""; 0]);
+}
+
+#[test]
+fn without_a_listener_it_is_port_8080() {
+    assert_eq!(listens(&run("--backend 10.0.0.1:80")), ["[::]:8080 dual"]);
+    assert_eq!(listens(&run("--backend 10.0.0.1:80 --listen [::1]:0")), ["[::1]:0"]);
+}
+
+#[test]
+fn a_file_alone_is_taken_as_it_is() {
+    let run = with_file(ONE_OF_EACH, "", run);
+    assert_eq!(listens(&run), ["[::]:8080 dual", "127.0.0.1:8081"]);
+    assert_eq!(backends(&run), [("127.0.0.1:9001".to_owned(), 5)]);
+    assert_eq!((run.config.limits.backlog, run.config.timeouts.idle), (7, Duration::from_secs(5)));
+}
+
+#[test]
+fn numbers_of_flags_override_those_of_the_file_and_leave_the_others() {
+    let run = with_file(ONE_OF_EACH, "--backlog 8 --workers 3 --drain-timeout-ms 1", run);
+    assert_eq!((run.config.limits.backlog, run.config.workers), (8, 3));
+    assert_eq!(run.config.timeouts.drain, Duration::from_millis(1));
+    assert_eq!(run.config.timeouts.idle, Duration::from_secs(5));
+}
+
+#[test]
+fn every_number_has_a_flag_of_its_name_that_overrides_it() {
+    let (text, _) = printed("--backend 10.0.0.1:80 --check");
+    let defaults: toml::Table = toml::from_str(&text).unwrap();
+    let mut flags = 0;
+    for (table, key, value) in numbers(&defaults) {
+        // Lower than the default is in range for all of them, except where that breaks a relation between two.
+        let value =
+            if key == "turn_bytes" || key == "backoff_max_ms" { value + 1 } else { (value - 1).max(1) };
+        let flag = format!("--{}", key.replace('_', "-"));
+        let (text, _) = printed(&format!("--backend 10.0.0.1:80 --check {flag} {value}"));
+        let changed: toml::Table = toml::from_str(&text).unwrap();
+        assert!(numbers(&changed).contains(&(table, key, value)), "{flag} {value}: {text}");
+        flags += 1;
+    }
+    assert_eq!(flags, 12);
+}
+
+#[test]
+fn help_names_the_real_defaults() {
+    let (help, _) = printed("--help");
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (text, _) = printed("--backend 10.0.0.1:80 --check");
+    for (_, key, value) in numbers(&toml::from_str(&text).unwrap()) {
+        let flag = format!("--{} <", key.replace('_', "-"));
+        let (_, rest) = help.split_once(&flag).unwrap_or_else(|| panic!("no {flag} in --help"));
+        let own = rest.split(" --").next().unwrap();
+        let wanted =
+            if key == "max_connections" { "[default: what".into() } else { format!("[default: {value}]") };
+        assert!(own.contains(&wanted), "{flag}: {own}");
+    }
+}
+
+/// (table, key, value) of every number in the top level and its tables, frontends and pools apart.
+fn numbers(table: &toml::Table) -> Vec<(String, String, i64)> {
+    let mut numbers = Vec::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::Integer(number) => numbers.push((String::new(), key.clone(), *number)),
+            toml::Value::Table(inner) if key != "pool" => {
+                let inner = inner.iter().filter_map(|(k, v)| Some((key.clone(), k.clone(), v.as_integer()?)));
+                numbers.extend(inner);
+            }
+            _ => {}
+        }
+    }
+    numbers
+}
+
+#[test]
+fn listeners_of_flags_replace_those_of_the_only_frontend() {
+    assert_eq!(listens(&with_file(ONE_OF_EACH, "--port 1", run)), ["[::]:1 dual"]);
+    assert_eq!(
+        listens(&with_file(ONE_OF_EACH, "--listen 127.0.0.1:2 --listen [::1]:2", run)),
+        ["127.0.0.1:2", "[::1]:2"]
+    );
+    assert_eq!(with_file(ONE_OF_EACH, "--port 1", run).config.frontends[0].name, "in");
+}
+
+#[test]
+fn backends_and_policy_of_flags_replace_those_of_the_only_pool() {
+    let run = with_file(ONE_OF_EACH, "--backend 10.0.0.1:80 --policy round_robin", run);
+    assert_eq!(backends(&run), [("10.0.0.1:80".to_owned(), 1)]);
+    assert_eq!((run.config.pools[0].policy, run.config.pools[0].name.as_str()), ("round_robin", "web"));
+}
+
+#[test]
+fn flags_that_could_mean_several_frontends_or_pools_are_refused() {
+    for (flags, expected) in [
+        ("--port 1", "lbproxy: --port: the file has 2 frontends (first, b): change it there"),
+        ("--listen [::1]:1", "lbproxy: --listen: the file has 2 frontends (first, b): change it there"),
+        ("--backend 10.0.0.1:80", "lbproxy: --backend: the file has 2 pools (a, b): change it there"),
+        ("--policy random", "lbproxy: --policy: the file has 2 pools (a, b): change it there"),
+    ] {
+        assert_eq!(error_with_file(TWO_OF_EACH, flags), expected);
+    }
+    assert_eq!(with_file(TWO_OF_EACH, "--workers 2", run).config.workers, 2);
+}
+
+#[test]
+fn errors_name_the_flag_or_the_file_whichever_is_to_change() {
+    let slip = ONE_OF_EACH.replace("weight = 5", "weight = -5");
+    assert_eq!(
+        error_with_file(&slip, ""),
+        "lbproxy: FILE: line 10: pool.web.backends[0].weight: -5 is out of range: use 0 to 1000000"
+    );
+    assert_eq!(
+        error_with_file(ONE_OF_EACH, "--backlog 0"),
+        "lbproxy: --backlog: 0 is out of range: use 1 to 65535"
+    );
+    assert_eq!(
+        error_with_file(ONE_OF_EACH, "--backend 10.0.0.1:80 --backend 10.0.0.2:80,weight=-5"),
+        "lbproxy: --backend 10.0.0.2:80,weight=-5: weight: -5 is out of range: use 0 to 1000000"
+    );
+    assert_eq!(
+        error("--config /no/such/file"),
+        "lbproxy: cannot read /no/such/file: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn mistakes_in_flags_are_one_line_each() {
+    for (arguments, expected) in [
+        (
+            "",
+            "no backend to send clients to: try lbproxy --port 8080 --backend 127.0.0.1:9001, or lbproxy --demo",
+        ),
+        ("--port x", "invalid value 'x' for '--port <N>': not a whole number (try --help)"),
+        ("--port", "a value is required for '--port <N>' but none was supplied (try --help)"),
+        ("--port 70000 --backend 10.0.0.1:80", "--port: 70000 is out of range: use 0 to 65535"),
+        ("--port -1 --backend 10.0.0.1:80", "--port: -1 is out of range: use 0 to 65535"),
+        ("--prot 80", "unexpected argument '--prot' found; a similar argument exists: '--port' (try --help)"),
+        ("serve", "unexpected argument 'serve' found (try --help)"),
+        ("--port 1 --port 2", "the argument '--port <N>' cannot be used multiple times (try --help)"),
+        ("-q -v", "the argument '--quiet' cannot be used with '--verbose...' (try --help)"),
+        ("--demo --check", "the argument '--demo' cannot be used with '--check' (try --help)"),
+        (
+            "--backend 10.0.0.1:80 --policy round-robin",
+            "--policy: no policy is called \"round-robin\"; did you mean \"round_robin\"?",
+        ),
+        (
+            "--backend 10.0.0.1:80 --policy rr",
+            "--policy: no policy is called \"rr\"; valid here: round_robin, fewest_connections, ip_hashing, random",
+        ),
+        (
+            "--backend 10.0.0.1:80,wieght=2",
+            "--backend 10.0.0.1:80,wieght=2: unknown key \"wieght\"; did you mean \"weight\"?",
+        ),
+        (
+            "--backend 10.0.0.1:80,weight=two",
+            "--backend 10.0.0.1:80,weight=two: weight: \"two\" is not a whole number",
+        ),
+        (
+            "--backend 10.0.0.1:80,weight=1,weight=2",
+            "--backend 10.0.0.1:80,weight=1,weight=2: \"weight=2\" says the same key again: keep one",
+        ),
+        (
+            "--backend 10.0.0.1:80,10.0.0.2:80",
+            "--backend 10.0.0.1:80,10.0.0.2:80: \"10.0.0.2:80\" is not KEY=VALUE: write HOST:PORT,weight=N,name=S",
+        ),
+        (
+            "--backend 10.0.0.1",
+            "--backend 10.0.0.1: address: \"10.0.0.1\" has no port: write HOST:PORT, such as 127.0.0.1:9001",
+        ),
+        (
+            "--backend 10.0.0.1:80,weight=0",
+            "--backend: every weight is 0, so none can be chosen: give one a weight of 1 or more",
+        ),
+        (
+            "--backend 10.0.0.1:80 --listen 127.0.0.1:80 --listen 127.0.0.1:80",
+            "--listen 127.0.0.1:80: 127.0.0.1:80 is listened on already: use another address or port",
+        ),
+    ] {
+        assert_eq!(error(arguments), format!("lbproxy: {expected}"), "{arguments}");
+    }
+}
+
+#[test]
+fn what_the_operator_typed_cannot_break_the_line() {
+    let failure = cli::parse(["lbproxy", "--config", "no\nsuch\x1b[31m file"], FD_LIMIT).unwrap_err();
+    assert!(!failure.to_string().contains(char::is_control), "{failure:?}");
+}
+
+#[test]
+fn check_prints_what_resolves_to_the_same_again() {
+    for flags in [
+        "--backend 10.0.0.1:80",
+        "--port 0 --listen [::1]:0 --backend 10.0.0.1:80,name=a,weight=0 --backend [::1]:80 --backoff-ms 40000",
+        "--listen 127.0.0.1:80 --backend localhost:80 --policy fewest_connections --workers 4 --turn-bytes 70000",
+    ] {
+        let (text, _) = printed(&format!("{flags} --check"));
+        assert_eq!(with_file(&text, "", run).config, run(flags).config, "{text}");
+        assert_eq!(with_file(&text, "--check", printed).0, text);
+    }
+}
+
+#[test]
+fn check_hands_out_warnings_apart_from_its_toml() {
+    let (text, warnings) = printed("--backend 10.0.0.1:80 --max-connections 5000 --check");
+    assert!(text.contains("max_connections = 5000"), "{text}");
+    let expected = "--max-connections: 5000 connections need 10065 file descriptors, and the limit is 1024, enough \
+                    for 479: raise it (ulimit -n 10065)";
+    assert_eq!(warnings, [expected]);
+}
+
+#[test]
+fn demo_leaves_the_backends_to_its_caller() {
+    let Ok(Command::Demo(demo)) = parse("--demo --policy random --idle-timeout-ms 9 --port 0") else {
+        panic!("not a demo")
+    };
+    assert_eq!(listens(&demo), ["[::]:0 dual"]);
+    assert_eq!((demo.config.pools.len(), demo.config.pools[0].policy), (1, "random"));
+    assert_eq!(backends(&demo), []);
+    assert_eq!(demo.config.timeouts.idle, Duration::from_millis(9));
+}
+
+#[test]
+fn verbosity_counts() {
+    for (flag, level) in [
+        ("", LevelFilter::Info),
+        ("-q", LevelFilter::Warn),
+        ("-v", LevelFilter::Debug),
+        ("-vv", LevelFilter::Trace),
+        ("--verbose --verbose --verbose", LevelFilter::Trace),
+    ] {
+        assert_eq!(run(&format!("--backend 10.0.0.1:80 {flag}")).log_level, level, "{flag}");
+    }
+}
+
+#[test]
+fn help_has_its_groups_every_policy_and_examples_that_work() {
+    let (help, _) = printed("--help");
+    for heading in ["Where clients come in:", "Where they go:", "Limits:", "Running:", "Examples:"] {
+        assert!(help.contains(heading), "no {heading:?} in\n{help}");
+    }
+    for policy in ["round_robin: ", "fewest_connections: ", "ip_hashing: ", "random: "] {
+        assert!(help.contains(policy), "no {policy:?} in\n{help}");
+    }
+    assert!(!help.contains('\x1b'), "colours belong to a terminal");
+
+    let examples = help.split_once("Examples:").unwrap().1.replace("\\\n", "");
+    let commands: Vec<&str> =
+        examples.lines().filter_map(|line| line.trim().strip_prefix("lbproxy ")).collect();
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        // Neither the file nor the names of the examples exist here.
+        let command = command.replace("db1.internal", "10.0.0.1").replace("db2.internal", "10.0.0.2");
+        let outcome = with_file(ONE_OF_EACH, "", |config| {
+            let path = config.strip_prefix("--config ").unwrap().trim();
+            parse(&command.replace("lbproxy.toml", path))
+        });
+        assert!(outcome.is_ok(), "{command}: {outcome:?}");
+    }
+}
+
+#[test]
+fn version_prints_the_packages() {
+    assert_eq!(printed("--version").0, concat!("lbproxy ", env!("CARGO_PKG_VERSION"), "\n"));
+}

@@ -1,0 +1,251 @@
+//! Configuration files: every fixture, the example, and what resolving does with names and numbers.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lbproxy::config::{Config, Host, Overrides, Resolved, load, system_lookup};
+use proptest::{prop_assert, proptest};
+
+const POLICIES: [&str; 4] = ["round_robin", "fewest_connections", "ip_hashing", "random"];
+
+/// A host with plenty of descriptors and a resolver that knows four names.
+const HOST: Host = Host { policies: &POLICIES, fd_limit: 100_000, lookup: small_world };
+
+fn small_world(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let addresses: &[&str] = match host {
+        "localhost" => &["::1", "127.0.0.1"],
+        "two.test" => &["fd00::1", "10.0.0.2", "10.0.0.1", "10.0.0.2"],
+        "six.test" => &["fd00::2", "fd00::1"],
+        "none.test" => &[],
+        _ => return Err(io::Error::other("no such name")),
+    };
+    Ok(addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), port)).collect())
+}
+
+fn load_text(text: &str) -> Result<Resolved, String> {
+    load(Some(text), &Overrides::default(), &HOST).map_err(|error| error.to_string())
+}
+
+/// A frontend, and a pool `web` with these backends.
+fn pool_of(backends: &str) -> Result<Config, String> {
+    let text = format!("[[frontend]]\nport = 8080\n[pool.web]\nbackends = [{backends}]\n");
+    load_text(&text).map(|resolved| resolved.config)
+}
+
+fn fixtures(folder: &str, at_least: usize) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(folder);
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() >= at_least, "only {} fixtures", paths.len());
+    paths
+}
+
+#[test]
+fn every_valid_fixture_loads_and_survives_a_round_trip() {
+    for path in fixtures("valid", 12) {
+        let text = fs::read_to_string(&path).unwrap();
+        let resolved = load_text(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(resolved.warnings, [""; 0], "{}", path.display());
+
+        let printed = resolved.config.to_toml();
+        let again =
+            load_text(&printed).unwrap_or_else(|error| panic!("{}: {error}\n{printed}", path.display()));
+        assert_eq!(again, resolved, "{}", path.display());
+    }
+}
+
+#[test]
+fn every_invalid_fixture_fails_with_its_own_line() {
+    let mut wrong = Vec::new();
+    for path in fixtures("invalid", 30) {
+        let text = fs::read_to_string(&path).unwrap();
+        let first_line = text.lines().next().unwrap_or_default();
+        let expected = first_line.strip_prefix("# error: ").expect("the first line is `# error: MESSAGE`");
+        let actual = load_text(&text).map_or_else(|error| error, |_| "it loads".to_owned());
+        assert!(!actual.contains('\n'), "{}: more than one line: {actual}", path.display());
+        if actual != expected {
+            wrong.push(format!("{}\n  expected {expected}\n  actual   {actual}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+proptest! {
+    /// Bytes cut out of the example and others put in: whatever comes of it, it is a configuration or one line.
+    #[test]
+    fn no_damage_to_a_file_causes_a_panic_or_a_second_line(
+        at in 0_usize..4000, cut in 0_usize..40, paste in r#"([a-z_]{0,6}|[\[\]{}="'.,\n0-9 -]{0,6}|\PC{0,3})"#,
+    ) {
+        let example = fs::read_to_string(example_path()).unwrap();
+        let head: String = example.chars().take(at).collect();
+        let tail: String = example.chars().skip(at + cut).collect();
+        if let Err(error) = load_text(&format!("{head}{paste}{tail}")) {
+            prop_assert!(!error.is_empty() && !error.contains('\n'), "{error}");
+        }
+    }
+}
+
+fn example_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml")
+}
+
+#[test]
+fn the_example_loads_without_warnings_and_shows_every_key_with_its_default() {
+    let text = fs::read_to_string(example_path()).unwrap();
+    let example = load_text(&text).unwrap();
+    assert_eq!(example.warnings, [""; 0]);
+
+    let mut defaults = pool_of("{ address = '127.0.0.1:9001' }").unwrap();
+    defaults.limits.max_connections = example.config.limits.max_connections;
+    assert_eq!(example.config.workers, defaults.workers);
+    assert_eq!(example.config.timeouts, defaults.timeouts);
+    assert_eq!(example.config.limits, defaults.limits);
+
+    // `to_toml` writes every key of the raw structs: it builds them without `..`, and this example uses all of them.
+    let mut keys = Vec::new();
+    collect_keys(&toml::from_str(&example.config.to_toml()).unwrap(), &mut keys);
+    assert!(keys.len() >= 20, "{keys:?}");
+    let shown = toml::from_str::<toml::Table>(&text).unwrap();
+    let mut shown_keys = Vec::new();
+    collect_keys(&shown, &mut shown_keys);
+    for key in keys {
+        assert!(shown_keys.contains(&key), "config.example.toml does not show {key}");
+    }
+}
+
+/// The keys of all tables, at any depth.
+fn collect_keys(table: &toml::Table, keys: &mut Vec<String>) {
+    for (key, value) in table {
+        keys.push(key.clone());
+        let inner = match value {
+            toml::Value::Array(values) => values.as_slice(),
+            value => std::slice::from_ref(value),
+        };
+        inner.iter().filter_map(toml::Value::as_table).for_each(|table| collect_keys(table, keys));
+    }
+}
+
+#[test]
+fn a_name_stands_for_all_its_ipv4_addresses_numbered_in_order() {
+    let config = pool_of("{ address = 'two.test:80', name = 'pair', weight = 7 }").unwrap();
+    let backends: Vec<_> =
+        config.pools[0].backends.iter().map(|b| (b.name.as_str(), b.address.to_string(), b.weight)).collect();
+    assert_eq!(backends, [("pair-1", "10.0.0.1:80".to_owned(), 7), ("pair-2", "10.0.0.2:80".to_owned(), 7)]);
+}
+
+#[test]
+fn a_name_without_ipv4_stands_for_its_ipv6_addresses_and_backends_are_called_by_address() {
+    let config = pool_of("{ address = 'six.test:80' }").unwrap();
+    let names: Vec<_> = config.pools[0].backends.iter().map(|backend| backend.name.as_str()).collect();
+    assert_eq!(names, ["[fd00::1]:80", "[fd00::2]:80"]);
+}
+
+#[test]
+fn a_name_with_one_address_keeps_its_given_name_as_it_is() {
+    let config = pool_of("{ address = 'localhost:80', name = 'here' }").unwrap();
+    assert_eq!(config.pools[0].backends[0].name, "here");
+}
+
+#[test]
+fn the_systems_resolver_knows_localhost() {
+    let host = Host { lookup: system_lookup, ..HOST };
+    let overrides =
+        Overrides { port: Some(0), backends: vec!["localhost:9001".into()], ..Overrides::default() };
+    let config = load(None, &overrides, &host).unwrap().config;
+    assert!(config.pools[0].backends.iter().all(|backend| backend.address.ip().is_loopback()));
+}
+
+#[test]
+fn ip_hashing_sees_the_same_names_whether_addresses_come_from_a_resolver_or_not() {
+    let by_name = pool_of("{ address = 'two.test:80' }").unwrap();
+    let by_address = pool_of("{ address = '10.0.0.1:80' }, { address = '10.0.0.2:80' }").unwrap();
+    assert_eq!(by_name, by_address);
+}
+
+#[test]
+fn pools_are_in_the_order_of_their_names_and_frontends_in_that_of_the_file() {
+    let text = "
+        [[frontend]]
+        port = 2
+        pool = 'b'
+        [[frontend]]
+        port = 1
+        pool = 'a'
+        [pool.b]
+        backends = [{ address = '127.0.0.1:9002' }]
+        [pool.a]
+        backends = [{ address = '127.0.0.1:9001' }]";
+    let config = load_text(text).unwrap().config;
+    let pools: Vec<_> = config.pools.iter().map(|pool| pool.name.as_str()).collect();
+    let frontends: Vec<_> = config.frontends.iter().map(|f| (f.name.as_str(), f.pool)).collect();
+    assert_eq!(pools, ["a", "b"]);
+    assert_eq!(frontends, [("b", 1), ("a", 0)]);
+}
+
+#[test]
+fn a_port_listens_on_both_families_and_an_address_on_itself() {
+    let text = "
+        [[frontend]]
+        port = 8080
+        listen = ['[::]:8081']
+        [pool.web]
+        backends = [{ address = '127.0.0.1:9001' }]";
+    let config = load_text(text).unwrap().config;
+    let listens: Vec<_> =
+        config.frontends[0].listen.iter().map(|l| (l.address.to_string(), l.dual_stack)).collect();
+    assert_eq!(listens, [("[::]:8080".to_owned(), true), ("[::]:8081".to_owned(), false)]);
+}
+
+#[test]
+fn a_pool_that_nobody_uses_is_a_warning() {
+    let text = "
+        [[frontend]]
+        port = 8080
+        pool = 'web'
+        [pool.web]
+        backends = [{ address = '127.0.0.1:9001' }]
+        [pool.spare]
+        backends = [{ address = '127.0.0.1:9002' }]";
+    assert_eq!(load_text(text).unwrap().warnings, ["line 7: pool.spare: no frontend uses this pool"]);
+}
+
+/// Resolves the shortest file with `workers` and, maybe, `max_connections` on a host with `fd_limit` descriptors.
+fn connections(fd_limit: u64, workers: usize, asked: &str) -> (usize, Vec<String>) {
+    let text = format!(
+        "workers = {workers}\n{asked}\n[[frontend]]\nport = 1\nlisten = ['127.0.0.1:2']\n\
+         [pool.a]\nbackends = [{{ address = '127.0.0.1:9' }}]"
+    );
+    let resolved = load(Some(&text), &Overrides::default(), &Host { fd_limit, ..HOST }).unwrap();
+    (resolved.config.limits.max_connections, resolved.warnings)
+}
+
+#[test]
+fn max_connections_follows_from_the_descriptor_limit() {
+    assert_eq!(connections(1024, 1, ""), ((1024 - 64 - 2) / 2, vec![]));
+    assert_eq!(connections(1024, 8, ""), ((1024 - 64 - 16) / 2, vec![]));
+    assert_eq!(connections(u64::MAX, 1, ""), (1_000_000, vec![]));
+}
+
+#[test]
+fn too_few_descriptors_are_a_warning_with_the_numbers() {
+    let (most, warnings) = connections(1024, 1, "limits.max_connections = 1000");
+    assert_eq!(most, 1000);
+    let expected = "line 2: limits.max_connections: 1000 connections need 2066 file descriptors, and the limit is \
+                    1024, enough for 479: raise it (ulimit -n 2066)";
+    assert_eq!(warnings, [expected]);
+
+    let (most, warnings) = connections(20, 1, "");
+    assert_eq!((most, warnings.len()), (1, 1), "{warnings:?}");
+    assert_eq!(connections(1024, 1, "limits.max_connections = 479").1, [""; 0]);
+}
+
+#[test]
+fn a_larger_buffer_or_back_off_takes_its_unset_companion_along() {
+    let text = fs::read_to_string("tests/config/valid/large_buffer_takes_the_turn_along.toml").unwrap();
+    let config = load_text(&text).unwrap().config;
+    assert_eq!(config.limits.turn_bytes, 1_048_576);
+    assert_eq!(config.timeouts.backoff_max, Duration::from_secs(60));
+}
