@@ -205,6 +205,28 @@ mod tests {
         }
     }
 
+    /// Two threads kept in step, so that they meet between another's load and its exchange.
+    #[test]
+    fn of_two_who_claim_at_once_one_wins() {
+        const ROUNDS: u64 = 20_000;
+        let (penalty, arrived, wins) = (penalty(1, 1), AtomicU64::new(0), AtomicU64::new(0));
+        assert!(penalty.failed(Failure::Connect, Role::Regular, 0).is_some());
+        let race = || {
+            for round in 1..=ROUNDS {
+                arrived.fetch_add(1, Relaxed);
+                while arrived.load(Relaxed) < 2 * round {
+                    std::thread::yield_now();
+                }
+                wins.fetch_add(penalty.admit(round).is_some().into(), Relaxed);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(race);
+            scope.spawn(race);
+        });
+        assert_eq!(wins.into_inner(), ROUNDS);
+    }
+
     #[test]
     fn extreme_settings_and_instants_are_harmless() {
         let zero = penalty(0, 0);

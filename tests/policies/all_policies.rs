@@ -1,6 +1,7 @@
 //! What holds for every policy in the registry.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 use lbproxy::balance::policy::{self, REGISTRY, Seed};
 use lbproxy::balance::{Balancer, MAX_CONNECT_ATTEMPTS, Tried};
@@ -57,6 +58,24 @@ fn the_largest_weights_do_not_overflow() {
         let lease = balancer.choose(client(1), &Tried::default(), base());
         assert!(lease.is_some() && pick_without(&mut balancer, &[], base()).is_some(), "{name}");
     }
+}
+
+/// Whatever the listener, policies see one address per client.
+#[test]
+fn policies_see_ipv4_clients_as_ipv4() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let mut balancer = asking(&pool(&[1, 1]), move |choice| {
+        log.lock().expect("no panic").push(choice.client());
+        assert!(choice.is_available(1) && choice.available().count() == 2);
+        Some(1)
+    });
+    let clients: [IpAddr; 3] =
+        ["10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1"].map(|ip| ip.parse().expect("an address"));
+    for client in clients {
+        assert!(balancer.choose(client, &Tried::default(), base()).is_some());
+    }
+    assert_eq!(*seen.lock().expect("no panic"), [clients[0], clients[0], clients[2]]);
 }
 
 /// Four workers, as threads, on one pool: what is counted is released, however they interleave.

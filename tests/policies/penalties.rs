@@ -83,6 +83,30 @@ fn one_trial_at_a_time_over_all_workers_until_it_has_a_verdict() {
     }
 }
 
+/// Between a worker's look and its claim, another gets the trial: the first one looks again, and goes elsewhere.
+#[test]
+fn a_worker_that_loses_the_race_for_a_trial_picks_again() {
+    let (pool, mut rival) = pair();
+    choose(&mut rival, 0).connect_failed(at(0));
+    let (mut looks, won) = (0, Arc::new(Mutex::new(None)));
+    let winner = Arc::clone(&won);
+    let mut balancer = asking(&pool, move |choice| {
+        looks += 1;
+        let pick = choice.available().next().map(|(index, _)| index);
+        if looks == 1 {
+            assert_eq!(pick, Some(0), "the trial is due");
+            *winner.lock().expect("no panic") = Some(choose(&mut rival, BACKOFF_MS));
+        }
+        pick
+    });
+    let lease = choose(&mut balancer, BACKOFF_MS);
+    assert_eq!(lease.backend().name, "b1");
+    assert_eq!(connections(&pool), [1, 1], "the rival's trial, and ours elsewhere");
+    *won.lock().expect("no panic") = None;
+    drop(lease);
+    assert_eq!(connections(&pool), [0, 0]);
+}
+
 #[test]
 fn one_trial_however_threads_race_for_it() {
     let pool = pool(&[1, 1]);

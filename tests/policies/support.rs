@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use lbproxy::balance::policy::{self, Seed};
-use lbproxy::balance::{Balancer, Lease, Policy, Pool, Tried};
+use lbproxy::balance::{Backend, Balancer, Choice, Lease, Policy, Pool, Tried};
 use lbproxy::config;
 use proptest::test_runner::{Config, RngSeed};
 
@@ -61,18 +61,26 @@ pub(crate) fn worker(policy: &str, pool: &Arc<Pool>, worker: usize) -> Balancer 
     Balancer::new(Arc::clone(pool), policy)
 }
 
-/// Takes the first available: a policy without a will of its own, to test what is around policies.
-pub(crate) fn first_available(pool: &Arc<Pool>) -> Balancer {
-    struct First;
-    impl Policy for First {
+/// A balancer that asks a closure: to test what is around policies.
+pub(crate) fn asking<F>(pool: &Arc<Pool>, pick: F) -> Balancer
+where
+    F: FnMut(&Choice<'_>) -> Option<usize> + Send + 'static,
+{
+    struct Ask<F>(F);
+    impl<F: FnMut(&Choice<'_>) -> Option<usize> + Send> Policy for Ask<F> {
         fn name(&self) -> &'static str {
-            "first"
+            "ask"
         }
-        fn pick(&mut self, choice: &lbproxy::balance::Choice<'_>) -> Option<usize> {
-            choice.available().next().map(|(index, _)| index)
+        fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {
+            (self.0)(choice)
         }
     }
-    Balancer::new(Arc::clone(pool), Box::new(First))
+    Balancer::new(Arc::clone(pool), Box::new(Ask(pick)))
+}
+
+/// Takes the first backend that is available.
+pub(crate) fn first_available(pool: &Arc<Pool>) -> Balancer {
+    asking(pool, |choice| choice.available().next().map(|(index, _)| index))
 }
 
 /// Client number n: an address like any other, spread over the IPv4 space.
@@ -82,7 +90,7 @@ pub(crate) fn client(n: u32) -> IpAddr {
 
 /// The position of a lease's backend.
 pub(crate) fn position(balancer: &Balancer, lease: &Lease) -> usize {
-    let is_it = |backend: &Arc<lbproxy::balance::Backend>| backend.id == lease.backend().id;
+    let is_it = |backend: &Arc<Backend>| backend.id == lease.backend().id;
     balancer.pool().backends().iter().position(is_it).expect("a lease is for a backend of the pool")
 }
 
