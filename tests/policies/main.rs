@@ -5,6 +5,7 @@
 mod all_policies;
 mod fewest_connections;
 mod ip_hashing;
+mod outages;
 mod penalties;
 mod random;
 mod round_robin;
