@@ -214,13 +214,14 @@ mod tests {
         let race = |lag: u64| {
             for round in 1..=ROUNDS {
                 arrived.fetch_add(1, Relaxed);
-                let mut spins = 0;
+                let mut spins = 0_u32;
                 while arrived.load(Relaxed) < 2 * round {
                     spins += 1;
-                    // With a single CPU the other one needs it.
-                    if spins % 1000 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+                    if spins.is_multiple_of(10_000) {
+                        std::thread::yield_now(); // with a single CPU, the other one needs it
+                    }
                 }
-                (0..lag * (round % 50)).for_each(|_| std::hint::spin_loop());
+                (0..lag * (round % 500)).for_each(|n| _ = std::hint::black_box(n));
                 wins.fetch_add(penalty.admit(round).is_some().into(), Relaxed);
             }
         };
