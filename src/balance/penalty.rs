@@ -208,7 +208,7 @@ mod tests {
     /// Two threads kept in step, one a little later each round, so that in some they meet between load and exchange.
     #[test]
     fn of_two_who_claim_at_once_one_wins() {
-        const ROUNDS: u64 = 20_000;
+        const ROUNDS: u64 = 200_000;
         let (penalty, arrived, wins) = (penalty(1, 1), AtomicU64::new(0), AtomicU64::new(0));
         assert!(penalty.failed(Failure::Connect, Role::Regular, 0).is_some());
         let race = |lag: u64| {
@@ -221,7 +221,7 @@ mod tests {
                         std::thread::yield_now(); // with a single CPU, the other one needs it
                     }
                 }
-                (0..lag * (round % 500)).for_each(|n| _ = std::hint::black_box(n));
+                (0..lag * (round % 200)).for_each(|n| _ = std::hint::black_box(n));
                 wins.fetch_add(penalty.admit(round).is_some().into(), Relaxed);
             }
         };
