@@ -48,7 +48,7 @@ impl<'a> Choice<'a> {
     }
 
     /// The positions and backends that may be picked, in pool order.
-    pub fn available(&self) -> impl Iterator<Item = (usize, &'a Backend)> {
+    pub fn available(&self) -> impl Iterator<Item = (usize, &'a Backend)> + Clone {
         let backends = self.pool.backends().iter().map(|backend| &**backend).enumerate();
         backends.filter(|(_, backend)| self.may_pick(backend))
     }

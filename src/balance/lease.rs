@@ -1,7 +1,6 @@
 //! A connection's claim on its backend: counted while it lives, and the way back for what became of it.
 
 use std::sync::Arc;
-
 use std::time::Instant;
 
 use super::penalty::{AT_ONCE_LIMIT, Failure, Role};

@@ -82,3 +82,39 @@ fn claim(policy: &mut dyn Policy, choice: &Choice<'_>) -> Option<Lease> {
     }
     None
 }
+
+/// Pools for the unit tests of this module and its policies.
+#[cfg(test)]
+mod testing {
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::time::{Duration, Instant};
+
+    use super::Pool;
+    use crate::config;
+
+    /// The only look at the clock: tests compute every other instant.
+    #[allow(clippy::disallowed_methods)]
+    pub(super) fn base() -> Instant {
+        Instant::now()
+    }
+
+    /// Backends b0, b1 … with these weights.
+    pub(super) fn pool(weights: &[u32]) -> Pool {
+        let backend = |(port, &weight): (u16, &u32)| config::Backend {
+            name: format!("b{}", port - 9001),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            weight,
+        };
+        let backends = (9001..).zip(weights).map(backend).collect();
+        let second = Duration::from_secs(1);
+        let timeouts = config::Timeouts {
+            connect: second,
+            idle: second,
+            half_close: second,
+            drain: second,
+            backoff: second,
+            backoff_max: second,
+        };
+        Pool::new(&config::Pool { name: "test".to_owned(), policy: "", backends }, &timeouts, base())
+    }
+}

@@ -154,3 +154,95 @@ pub(super) fn millis_between(base: Instant, now: Instant) -> u64 {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::testing::base;
+
+    fn penalty(first_ms: u64, max_ms: u64) -> Penalty {
+        Penalty::new(Backoff::new(Duration::from_millis(first_ms), Duration::from_millis(max_ms)), base())
+    }
+
+    fn first(length_ms: u64) -> Option<Penalised> {
+        Some(Penalised { length_ms, first: true })
+    }
+
+    #[test]
+    fn each_role_has_its_say_and_no_more() {
+        let penalty = penalty(100, 1000);
+        assert_eq!(penalty.admit(0), Some(Role::Regular));
+        assert_eq!(penalty.failed(Failure::Connect, Role::Regular, 0), first(100));
+        assert_eq!(penalty.failed(Failure::Connect, Role::Regular, 50), None, "chosen before the penalty");
+        assert_eq!(penalty.failed(Failure::Connect, Role::Extra, 50), None, "chosen in spite of it");
+        assert_eq!(penalty.admit(99), None);
+        let trial = penalty.admit(100).expect("due");
+        assert_eq!(trial, Role::Trial(200));
+        assert_eq!(penalty.admit(199), None);
+        let second = penalty.admit(200).expect("the first ran out");
+        assert_eq!(
+            penalty.failed(Failure::Connect, trial, 201),
+            None,
+            "a trial that ran out has lost its say"
+        );
+        let doubled = Some(Penalised { length_ms: 200, first: false });
+        assert_eq!(penalty.failed(Failure::Connect, second, 201), doubled);
+        assert!(penalty.passed_over(400) && !penalty.passed_over(401));
+        assert!(penalty.succeeded() && !penalty.succeeded(), "forgiven once");
+        assert_eq!(penalty.admit(0), Some(Role::Regular));
+        assert_eq!(penalty.failed(Failure::Connect, Role::Regular, 300), first(100), "from the start again");
+    }
+
+    /// An inconclusive failure at once leaves the trial's claim to run out; it does not end it.
+    #[test]
+    fn a_trial_that_fails_at_once_for_the_first_time_is_no_verdict() {
+        let penalty = penalty(100, 1000);
+        assert!(penalty.failed(Failure::Connect, Role::Regular, 0).is_some());
+        for (now_ms, length_ms) in [(100, None), (200, None), (300, Some(200))] {
+            let trial = penalty.admit(now_ms).expect("due");
+            let penalised = penalty.failed(Failure::AtOnce, trial, now_ms);
+            assert_eq!(penalised.map(|penalised| penalised.length_ms), length_ms);
+        }
+    }
+
+    /// Two threads kept in step, one a little later each round, so that in some they meet between load and exchange:
+    /// if the machine runs them on two CPUs, that is. On one, this can only pass.
+    #[test]
+    fn of_two_who_claim_at_once_one_wins() {
+        const ROUNDS: u64 = 20_000;
+        let (penalty, arrived, wins) = (penalty(1, 1), AtomicU64::new(0), AtomicU64::new(0));
+        assert!(penalty.failed(Failure::Connect, Role::Regular, 0).is_some());
+        let race = |lag: u64| {
+            for round in 1..=ROUNDS {
+                arrived.fetch_add(1, Relaxed);
+                let mut spins = 0_u32;
+                while arrived.load(Relaxed) < 2 * round {
+                    spins += 1;
+                    if spins.is_multiple_of(100) {
+                        std::thread::yield_now(); // with a single CPU, the other one needs it
+                    }
+                }
+                (0..lag * (round % 200)).for_each(|n| _ = std::hint::black_box(n));
+                wins.fetch_add(penalty.admit(round).is_some().into(), Relaxed);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| race(0));
+            scope.spawn(|| race(1));
+        });
+        assert_eq!(wins.into_inner(), ROUNDS);
+    }
+
+    #[test]
+    fn extreme_settings_and_instants_are_harmless() {
+        let zero = penalty(0, 0);
+        assert_eq!(zero.failed(Failure::Connect, Role::Regular, 0), first(1));
+        let capped = penalty(500, 20);
+        assert_eq!(capped.failed(Failure::Connect, Role::Regular, 0), first(20));
+        let endless = penalty(u64::MAX, u64::MAX);
+        assert_eq!(endless.failed(Failure::Connect, Role::Regular, 7), first(u64::MAX));
+        assert_eq!(endless.admit(u64::MAX - 1), None);
+        let now = base();
+        assert_eq!(millis_between(now + Duration::from_secs(1), now), 0, "an instant before the base");
+    }
+}

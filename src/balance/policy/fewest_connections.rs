@@ -5,7 +5,7 @@
 //! Ties are drawn by lot, by weight. They are the common case in light traffic, when nobody has anything to do, and
 //! taking the first would send nearly everything to one backend. For the same reason the load is connections ÷ weight
 //! rather than (connections + 1) ÷ weight: the latter has no ties between unequal weights, so that with weights
-//! {11, 10, 10} the first would get all of the light traffic instead of a little more than a third.
+//! {11, 10, 10} a first with next to nothing to do would get nearly everything instead of a little more than a third.
 
 use super::{Choice, Entry, Lottery, Policy};
 

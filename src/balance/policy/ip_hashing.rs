@@ -19,9 +19,6 @@ pub(super) const ENTRY: Entry = Entry {
     build: |_| Box::new(IpHashing),
 };
 
-/// Part of the answer: changing it, or the layout below, moves nearly all clients of everyone.
-const HASH_SEED: u64 = 0;
-
 struct IpHashing;
 
 impl Policy for IpHashing {
@@ -56,31 +53,72 @@ fn cannot_beat(best: f64, weight: f64, u: f64) -> bool {
     weight * MARGIN < best * (1.0 - u)
 }
 
-/// What is hashed: the backend's key, little-endian, then the address as it goes over the wire.
+/// What is hashed, with seed 0: the backend's key, little-endian, then the address as IPv6, IPv4 being IPv4-mapped.
+///
+/// The layout is part of the answer: another would move nearly all clients of everyone.
 struct Client {
-    bytes: [u8; 24],
-    len: usize,
+    address: [u8; 16],
 }
 
 impl Client {
     fn new(address: IpAddr) -> Client {
-        let mut client = Client { bytes: [0; 24], len: 0 };
-        let mut put = |octets: &[u8]| {
-            client.len = 8 + octets.len();
-            client.bytes[8..client.len].copy_from_slice(octets);
+        let address = match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
         };
-        match address {
-            IpAddr::V4(address) => put(&address.octets()),
-            IpAddr::V6(address) => put(&address.octets()),
-        }
-        client
+        Client { address: address.octets() }
     }
 
     /// Uniform in (0, 1), both ends excluded. 52 bits and a half, so that 1 − u is exact too.
     fn draw(&self, key: u64) -> f64 {
-        let mut bytes = self.bytes;
+        let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&key.to_le_bytes());
-        let hash = XxHash3_64::oneshot_with_seed(HASH_SEED, &bytes[..self.len]);
+        bytes[8..].copy_from_slice(&self.address);
+        let hash = XxHash3_64::oneshot(&bytes);
         ((hash >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::{Tried, testing};
+
+    #[test]
+    fn the_draw_stays_inside_its_interval_and_is_about_uniform() {
+        let client = Client::new(IpAddr::from([10, 0, 0, 1]));
+        let draws: Vec<f64> = (0..10_000).map(|key| client.draw(key)).collect();
+        assert!(draws.iter().all(|&u| u > 0.0 && u < 1.0));
+        assert!((draws.iter().sum::<f64>() / 10_000.0 - 0.5).abs() < 0.01);
+        let ends = [0_u64, (1 << 52) - 1].map(|bits| (bits as f64 + 0.5) / (1_u64 << 52) as f64);
+        assert!(ends.iter().all(|&u| u > 0.0 && u < 1.0 && u.ln() < 0.0 && 1.0 - (1.0 - u) == u));
+    }
+
+    #[test]
+    fn all_sixteen_bytes_of_an_ipv6_address_count() {
+        let draw = |address: [u8; 16]| Client::new(IpAddr::from(address)).draw(1).to_bits();
+        for byte in 0..16 {
+            let mut address = [7; 16];
+            address[byte] = 8;
+            assert_ne!(draw(address), draw([7; 16]), "byte {byte}");
+        }
+    }
+
+    /// The short cut is one: the answer is that of the formula, for any order of candidates.
+    #[test]
+    fn the_short_cut_changes_no_answer() {
+        let weights: Vec<u32> = (0..50).map(|i| [1, 2, 3, 1000, 1_000_000][i % 5]).collect();
+        let pool = testing::pool(&weights);
+        let (tried, now) = (Tried::default(), testing::base());
+        for n in 0..2000_u32 {
+            let address = IpAddr::from(n.to_be_bytes());
+            let client = Client::new(address);
+            let score = |i: &usize| {
+                let backend = &pool.backends()[*i];
+                -f64::from(backend.weight) / client.draw(backend.key).ln()
+            };
+            let best = (0..50).max_by(|a, b| score(a).total_cmp(&score(b)));
+            assert_eq!(IpHashing.pick(&Choice::new(&pool, address, &tried, now)), best);
+        }
     }
 }

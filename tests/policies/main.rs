@@ -1,0 +1,12 @@
+//! Every statement about balancing that a client or an operator could hold us to, as a test.
+//!
+//! All of it is deterministic: instants are computed, generators seeded, property tests run from a fixed seed.
+
+mod all_policies;
+mod fewest_connections;
+mod ip_hashing;
+mod outages;
+mod penalties;
+mod random;
+mod round_robin;
+mod support;

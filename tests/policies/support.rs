@@ -1,0 +1,134 @@
+//! Pools, balancers and clients for the tests, in as few words as possible.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use lbproxy::balance::policy::{self, Seed};
+use lbproxy::balance::{Backend, Balancer, Choice, Lease, Policy, Pool, Tried};
+use lbproxy::config;
+use proptest::test_runner::{Config, RngSeed};
+
+pub(crate) const BACKOFF_MS: u64 = 500;
+pub(crate) const BACKOFF_MAX_MS: u64 = 4000;
+
+/// The instant all pools count from. The only look at the clock: every other instant is computed.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn base() -> Instant {
+    static BASE: OnceLock<Instant> = OnceLock::new();
+    *BASE.get_or_init(Instant::now)
+}
+
+pub(crate) fn at(ms: u64) -> Instant {
+    base() + Duration::from_millis(ms)
+}
+
+/// The same cases in every run.
+pub(crate) fn cases(cases: u32) -> Config {
+    Config { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() }
+}
+
+/// A pool of named backends.
+pub(crate) fn named<S: AsRef<str>>(backends: &[(S, u32)]) -> Arc<Pool> {
+    let backend = |(port, (name, weight)): (u16, &(S, u32))| config::Backend {
+        name: name.as_ref().to_owned(),
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        weight: *weight,
+    };
+    let backends = (9001..).zip(backends).map(backend).collect();
+    let unused = Duration::from_secs(1);
+    let timeouts = config::Timeouts {
+        connect: unused,
+        idle: unused,
+        half_close: unused,
+        drain: unused,
+        backoff: Duration::from_millis(BACKOFF_MS),
+        backoff_max: Duration::from_millis(BACKOFF_MAX_MS),
+    };
+    let config = config::Pool { name: "test".to_owned(), policy: "", backends };
+    Arc::new(Pool::new(&config, &timeouts, base()))
+}
+
+/// A pool of backends b0, b1 … with these weights.
+pub(crate) fn pool(weights: &[u32]) -> Arc<Pool> {
+    let backends: Vec<_> = weights.iter().enumerate().map(|(i, &weight)| (format!("b{i}"), weight)).collect();
+    named(&backends)
+}
+
+/// One worker's balancer.
+pub(crate) fn worker(policy: &str, pool: &Arc<Pool>, worker: usize) -> Balancer {
+    let policy = policy::build(policy, Seed { worker, random: 7 }).expect("a name of the registry");
+    Balancer::new(Arc::clone(pool), policy)
+}
+
+/// A balancer that asks a closure: to test what is around policies.
+pub(crate) fn asking<F>(pool: &Arc<Pool>, pick: F) -> Balancer
+where
+    F: FnMut(&Choice<'_>) -> Option<usize> + Send + 'static,
+{
+    struct Ask<F>(F);
+    impl<F: FnMut(&Choice<'_>) -> Option<usize> + Send> Policy for Ask<F> {
+        fn name(&self) -> &'static str {
+            "ask"
+        }
+        fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {
+            (self.0)(choice)
+        }
+    }
+    Balancer::new(Arc::clone(pool), Box::new(Ask(pick)))
+}
+
+/// Takes the first backend that is available.
+pub(crate) fn first_available(pool: &Arc<Pool>) -> Balancer {
+    asking(pool, |choice| choice.available().next().map(|(index, _)| index))
+}
+
+/// Client number n: an address like any other, spread over the IPv4 space.
+pub(crate) fn client(n: u32) -> IpAddr {
+    IpAddr::from(n.wrapping_mul(0x9e37_79b1).to_be_bytes())
+}
+
+/// The position of a lease's backend.
+pub(crate) fn position(balancer: &Balancer, lease: &Lease) -> usize {
+    let is_it = |backend: &Arc<Backend>| backend.id == lease.backend().id;
+    balancer.pool().backends().iter().position(is_it).expect("a lease is for a backend of the pool")
+}
+
+/// Chooses for a client that stays away from `without`, and gives the connection up at once.
+pub(crate) fn pick_without(balancer: &mut Balancer, without: &[usize], now: Instant) -> Option<usize> {
+    let tried = tried(balancer, without);
+    let lease = balancer.choose(client(0), &tried, now)?;
+    Some(position(balancer, &lease))
+}
+
+pub(crate) fn tried(balancer: &Balancer, positions: &[usize]) -> Tried {
+    let mut tried = Tried::default();
+    for &i in positions {
+        assert!(tried.insert(balancer.pool().backends()[i].id));
+    }
+    tried
+}
+
+/// How often each backend is chosen in so many turns of connections that end at once.
+pub(crate) fn counts(balancer: &mut Balancer, without: &[usize], turns: u64) -> Vec<u64> {
+    let mut counts = vec![0; balancer.pool().backends().len()];
+    for _ in 0..turns {
+        counts[pick_without(balancer, without, base()).expect("somebody is available")] += 1;
+    }
+    counts
+}
+
+pub(crate) fn connections(pool: &Pool) -> Vec<u32> {
+    pool.backends().iter().map(|backend| backend.connections()).collect()
+}
+
+/// Pearson's statistic of counts against the shares that these weights promise.
+pub(crate) fn chi_square(counts: &[u64], weights: &[u32]) -> f64 {
+    let turns: u64 = counts.iter().sum();
+    let total: u32 = weights.iter().sum();
+    let term = |(&count, &weight): (&u64, &u32)| {
+        let expected = turns as f64 * f64::from(weight) / f64::from(total);
+        (count as f64 - expected).powi(2) / expected
+    };
+    counts.iter().zip(weights).map(term).sum()
+}
