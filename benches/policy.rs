@@ -27,6 +27,7 @@ fn pool(size: u16, base: Instant) -> Arc<Pool> {
         connect: second,
         idle: second,
         half_close: second,
+        keepalive: Duration::from_secs(60),
         drain: second,
         backoff: second,
         backoff_max: second,

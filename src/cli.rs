@@ -10,16 +10,9 @@ use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use log::LevelFilter;
 
+use crate::balance::policy::REGISTRY;
 use crate::config::{self, Config, Host, Overrides};
 use flags::Flags;
-
-// Swap for `use crate::balance::policy::REGISTRY` and `REGISTRY.iter().map(|e| (e.name, e.summary)).collect()` below.
-const POLICIES: [(&str, &str); 4] = [
-    ("round_robin", "each in turn, in proportion to weight"),
-    ("fewest_connections", "the one with the fewest connections for its weight"),
-    ("ip_hashing", "the same client address always to the same backend"),
-    ("random", "by lot, in proportion to weight"),
-];
 
 /// Where clients come in when neither flags nor a file say it.
 const DEFAULT_PORT: i64 = 8080;
@@ -85,7 +78,8 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let policies: Vec<(&'static str, &'static str)> = POLICIES.to_vec();
+    let policies: Vec<(&'static str, &'static str)> = 
+        REGISTRY.iter().map(|entry| (entry.name, entry.summary)).collect();
     let matches = flags::command(&policies).try_get_matches_from(args);
     match matches.and_then(|matches| Flags::from_arg_matches(&matches)) {
         Ok(flags) => resolve(&flags, &policies, fd_limit),

@@ -138,7 +138,7 @@ fn every_number_has_a_flag_of_its_name_that_overrides_it() {
         assert!(numbers(&changed).contains(&(table, key, value)), "{flag} {value}: {text}");
         flags += 1;
     }
-    assert_eq!(flags, 12);
+    assert_eq!(flags, 13);
 }
 
 #[test]

@@ -120,6 +120,11 @@ struct TimeoutFlags {
     #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
     half_close_timeout_ms: Option<i64>,
 
+    /// Silence after which a peer is probed; it is dead when twice this has passed without an answer
+    /// [default: 60000]
+    #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
+    keepalive_ms: Option<i64>,
+
     /// From the stop signal until the connections left are closed [default: 30000]
     #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
     drain_timeout_ms: Option<i64>,
@@ -189,6 +194,7 @@ impl TimeoutFlags {
             connect_timeout_ms: self.connect_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
             half_close_timeout_ms: self.half_close_timeout_ms,
+            keepalive_ms: self.keepalive_ms,
             drain_timeout_ms: self.drain_timeout_ms,
             backoff_ms: self.backoff_ms,
             backoff_max_ms: self.backoff_max_ms,

@@ -23,6 +23,8 @@ pub(super) const WORKERS: Number = number("workers", 1, 1, 256);
 pub(super) const CONNECT_TIMEOUT_MS: Number = number("connect_timeout_ms", 3_000, 1, LONGEST_MS);
 pub(super) const IDLE_TIMEOUT_MS: Number = number("idle_timeout_ms", 600_000, 1, LONGEST_MS);
 pub(super) const HALF_CLOSE_TIMEOUT_MS: Number = number("half_close_timeout_ms", 60_000, 1, LONGEST_MS);
+/// TCP_KEEPIDLE counts in seconds and ends at 32,767.
+pub(super) const KEEPALIVE_MS: Number = number("keepalive_ms", 60_000, 1_000, 32_767_000);
 pub(super) const DRAIN_TIMEOUT_MS: Number = number("drain_timeout_ms", 30_000, 1, LONGEST_MS);
 pub(super) const BACKOFF_MS: Number = number("backoff_ms", 500, 1, LONGEST_MS);
 pub(super) const BACKOFF_MAX_MS: Number = number("backoff_max_ms", 30_000, 1, LONGEST_MS);

@@ -73,6 +73,7 @@ impl Overrides {
             (number::CONNECT_TIMEOUT_MS, &mut raw.connect_timeout_ms, new.connect_timeout_ms),
             (number::IDLE_TIMEOUT_MS, &mut raw.idle_timeout_ms, new.idle_timeout_ms),
             (number::HALF_CLOSE_TIMEOUT_MS, &mut raw.half_close_timeout_ms, new.half_close_timeout_ms),
+            (number::KEEPALIVE_MS, &mut raw.keepalive_ms, new.keepalive_ms),
             (number::DRAIN_TIMEOUT_MS, &mut raw.drain_timeout_ms, new.drain_timeout_ms),
             (number::BACKOFF_MS, &mut raw.backoff_ms, new.backoff_ms),
             (number::BACKOFF_MAX_MS, &mut raw.backoff_max_ms, new.backoff_max_ms),

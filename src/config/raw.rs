@@ -27,6 +27,7 @@ pub struct RawTimeouts {
     pub connect_timeout_ms: Option<i64>,
     pub idle_timeout_ms: Option<i64>,
     pub half_close_timeout_ms: Option<i64>,
+    pub keepalive_ms: Option<i64>,
     pub drain_timeout_ms: Option<i64>,
     pub backoff_ms: Option<i64>,
     pub backoff_max_ms: Option<i64>,

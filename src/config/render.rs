@@ -25,6 +25,7 @@ fn raw_timeouts(timeouts: &Timeouts) -> RawTimeouts {
         connect_timeout_ms: millis(timeouts.connect),
         idle_timeout_ms: millis(timeouts.idle),
         half_close_timeout_ms: millis(timeouts.half_close),
+        keepalive_ms: millis(timeouts.keepalive),
         drain_timeout_ms: millis(timeouts.drain),
         backoff_ms: millis(timeouts.backoff),
         backoff_max_ms: millis(timeouts.backoff_max),

@@ -45,6 +45,7 @@ fn resolve_timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
         connect: number::CONNECT_TIMEOUT_MS.resolve_ms(&table, raw.connect_timeout_ms)?,
         idle: number::IDLE_TIMEOUT_MS.resolve_ms(&table, raw.idle_timeout_ms)?,
         half_close: number::HALF_CLOSE_TIMEOUT_MS.resolve_ms(&table, raw.half_close_timeout_ms)?,
+        keepalive: number::KEEPALIVE_MS.resolve_ms(&table, raw.keepalive_ms)?,
         drain: number::DRAIN_TIMEOUT_MS.resolve_ms(&table, raw.drain_timeout_ms)?,
         backoff: number::BACKOFF_MS.resolve_ms(&table, Some(backoff_ms))?,
         backoff_max: number::BACKOFF_MAX_MS.resolve_ms(&table, Some(backoff_max_ms))?,

@@ -1,0 +1,141 @@
+//! What must hold whatever happened: the shadow model that the proxy's deeds are held against.
+
+use std::collections::HashMap;
+
+use lbproxy::balance::Pool;
+use lbproxy::proxy::Proxy;
+
+use super::knobs::Mood;
+use super::net::SimNet;
+use super::peer::Peer;
+use super::record::Line;
+use super::tcp::{End, PEER, PROXY};
+use super::world::{Wire, World};
+
+/// Checks a run that has come to its end.
+pub fn check(world: &World, proxy: &Proxy<SimNet>, pool: &Pool, lines: &[Line]) {
+    nothing_is_left(world, proxy, pool);
+    counters_agree(proxy, lines);
+    let by_stream = backends_by_client(world);
+    for line in lines {
+        let client = client_of(world, line);
+        let backend = by_stream.get(&client).map(|&index| &world.wires[index]);
+        session(world, &world.wires[client], backend, line);
+    }
+}
+
+fn nothing_is_left(world: &World, proxy: &Proxy<SimNet>, pool: &Pool) {
+    assert_eq!(proxy.open_sessions(), 0, "sessions left that nothing will ever wake");
+    assert_eq!(proxy.ctx().buffers.in_use(), 0, "buffers left");
+    for backend in pool.backends() {
+        assert_eq!(backend.connections(), 0, "connections still counted against {}", backend.name);
+    }
+    for (index, wire) in world.wires.iter().enumerate() {
+        assert!(wire.link.ends[PROXY].closed, "wire {index} was never closed");
+    }
+}
+
+fn counters_agree(proxy: &Proxy<SimNet>, lines: &[Line]) {
+    let metrics = proxy.metrics();
+    assert_eq!(metrics.accepted, metrics.closed);
+    assert_eq!(metrics.closed, lines.len() as u64, "every session leaves one line");
+    let sum = |key| lines.iter().map(|line| line.number(key)).sum::<u64>();
+    assert!(metrics.up_bytes >= sum("up_bytes") && metrics.down_bytes >= sum("down_bytes"));
+    let cut = lines.iter().filter(|line| line.field("cause") == "drain_timeout").count();
+    assert_eq!(metrics.cut, cut as u64);
+}
+
+fn client_of(world: &World, line: &Line) -> usize {
+    let address = line.field("client").parse().expect("an address");
+    let is_it = |wire: &Wire| wire.backend.is_none() && wire.address == address;
+    world.wires.iter().position(is_it).expect("a client that was there")
+}
+
+/// Which wire to a backend carried which client's session, as far as bytes tell.
+fn backends_by_client(world: &World) -> HashMap<usize, usize> {
+    let mut pairs = HashMap::new();
+    for (index, wire) in world.wires.iter().enumerate() {
+        let Some(hears) = wire.peer.as_ref().and_then(Peer::hears) else { continue };
+        let (client, backend) = match wire.backend {
+            Some(_) => (hears as usize, index),
+            None => (index, hears as usize),
+        };
+        assert!(world.wires[client].backend.is_none(), "wire {index} hears another backend");
+        assert!(world.wires[backend].backend.is_some(), "wire {index} hears another client");
+        let before = pairs.insert(client, backend);
+        assert!(before.is_none_or(|before| before == backend), "client {client} was heard by two backends");
+    }
+    let mut backends: Vec<_> = pairs.values().collect();
+    backends.sort();
+    backends.dedup();
+    assert_eq!(backends.len(), pairs.len(), "two clients share a backend's connection");
+    pairs
+}
+
+/// One session, by the reason it gave.
+fn session(world: &World, client: &Wire, backend: Option<&Wire>, line: &Line) {
+    let peers = backend.and_then(|backend| Some((client.peer.as_ref()?, backend.peer.as_ref()?)));
+    if let Some((client_peer, backend_peer)) = peers {
+        let backend = backend.expect("it has a peer");
+        let both = [(client, client_peer, backend, backend_peer), (backend, backend_peer, client, client_peer)];
+        for (source, from, sink, to) in both {
+            assert!(to.received <= from.sent, "{} heard more than {} said", to.id, from.id);
+            a_clean_end_is_complete(source, from, sink, to, line);
+            a_break_follows_what_was_owed(source, from, sink, to, line);
+        }
+        assert_eq!(line.field("backend"), format!("b{}", backend.backend.expect("it leads to a backend")));
+    }
+    match line.field("cause") {
+        "finished" => assert_ne!(line.field("ended_by"), "proxy"),
+        "reset" => assert_ne!(line.field("ended_by"), "proxy"),
+        "no_backend" => nobody_would_have_served(world),
+        "out_of_sockets" => assert!(world.knobs.connect_exhausted > 0),
+        "drain_timeout" => assert!(world.knobs.drain_at.is_some()),
+        "idle_timeout" | "half_close_timeout" => somebody_was_stuck(client, backend, line),
+        cause => panic!("an unheard-of cause: {cause}"),
+    }
+}
+
+/// Who sees a FIN has everything, from somebody who sent a FIN; unless the session says that it was cut.
+fn a_clean_end_is_complete(source: &Wire, from: &Peer, sink: &Wire, to: &Peer, line: &Line) {
+    if !to.saw_end || cut_by_proxy(line) {
+        return;
+    }
+    let what = format!("{} saw the end of {}: {line:?}", to.id, from.id);
+    let source_end: &End = &source.link.ends[PEER];
+    assert!(source_end.fin_queued || from.aborted, "{what}, which had none");
+    assert_eq!(to.received, from.sent, "{what}, but not all of it");
+    let _ = sink;
+}
+
+/// When a peer breaks, the other one still gets what had arrived, if it listens, before it is reset in turn.
+fn a_break_follows_what_was_owed(source: &Wire, from: &Peer, sink: &Wire, to: &Peer, line: &Line) {
+    let listens = !to.script.deaf && !to.aborted;
+    let by_source = (line.field("ended_by") == "client") == source.backend.is_none();
+    if line.field("cause") != "reset" || !by_source || !listens {
+        return;
+    }
+    let arrived = source.link.ends[PROXY].arrived;
+    assert_eq!(to.received, arrived, "{} was owed what {} had sent before it broke: {line:?}", to.id, from.id);
+    let over = sink.link.ends[PEER].reset || sink.link.ends[PEER].fin_queued;
+    assert!(over, "{} was not told that {} broke", to.id, from.id);
+}
+
+fn cut_by_proxy(line: &Line) -> bool {
+    line.field("ended_by") == "proxy"
+}
+
+fn nobody_would_have_served(world: &World) {
+    let tried_all = world.knobs.connect_attempts as usize >= world.knobs.moods.len();
+    let always_up = world.knobs.moods.contains(&Mood::Up);
+    assert!(!(tried_all && always_up), "given up with a healthy backend untried");
+}
+
+/// Time ran out only where a peer's script allows for it: it does not read, or both wait for the other one's end.
+fn somebody_was_stuck(client: &Wire, backend: Option<&Wire>, line: &Line) {
+    let scripts: Vec<_> = [Some(client), backend].into_iter().flatten().flat_map(|wire| &wire.peer).collect();
+    let deaf = scripts.iter().any(|peer| peer.script.deaf);
+    // Unpaired, because nothing was said: then we do not know the backend's script.
+    let both_wait = scripts.iter().all(|peer| peer.script.finishes_last) || scripts.len() < 2;
+    assert!(deaf || both_wait, "timed out although both peers were willing: {line:?}");
+}

@@ -1,0 +1,256 @@
+//! The world around the proxy: virtual time, what is under way, and who is told what.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use fastrand::Rng;
+use lbproxy::token::Token;
+
+use super::knobs::{Knobs, Mood};
+use super::peer::{Peer, Script};
+use super::tcp::{ECONNREFUSED, ECONNRESET, Flags, Link, PEER, PROXY};
+
+/// Something that will happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum What {
+    Arrive(usize),
+    Connected(usize),
+    Deliver(usize, usize),
+    Act(usize),
+    Room(usize),
+}
+
+/// A connection, who is at its far end, and what the proxy asked to be told about it.
+pub struct Wire {
+    pub link: Link,
+    pub peer: Option<Peer>,
+    /// The index of the backend it leads to; `None` for a client's.
+    pub backend: Option<usize>,
+    pub address: SocketAddr,
+    pub token: Option<Token>,
+    mood: Mood,
+    delivering: [bool; 2],
+    acting: bool,
+}
+
+pub struct World {
+    pub rng: Rng,
+    pub knobs: Knobs,
+    pub now: Duration,
+    pub wires: Vec<Wire>,
+    /// Connections that wait to be accepted.
+    pub queue: VecDeque<usize>,
+    pub listener_token: Option<Token>,
+    pub listener_edge: bool,
+    pub listening: bool,
+    /// Tokens of sockets that are no more.
+    pub graveyard: Vec<Token>,
+    schedule: BinaryHeap<Reverse<(Duration, u64, What)>>,
+    sequence: u64,
+    /// Clients that found nobody listening.
+    pub turned_away: usize,
+    /// Calls of the proxy that achieved something: what separates work from spinning.
+    pub progress: u64,
+    trace: DefaultHasher,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let mut rng = Rng::with_seed(seed);
+        let knobs = Knobs::draw(&mut rng);
+        let mut world = World {
+            rng,
+            now: Duration::ZERO,
+            wires: Vec::new(),
+            queue: VecDeque::new(),
+            listener_token: None,
+            listener_edge: false,
+            listening: true,
+            graveyard: Vec::new(),
+            schedule: BinaryHeap::new(),
+            sequence: 0,
+            turned_away: 0,
+            progress: 0,
+            trace: DefaultHasher::new(),
+            knobs,
+        };
+        for client in 0..world.knobs.clients {
+            let within = world.knobs.arrivals.as_micros() as u64;
+            let at = world.rng.u64(0..=within);
+            world.schedule(at, What::Arrive(client));
+        }
+        world
+    }
+
+    /// One chance in a thousand, `chance` times.
+    pub fn roll(&mut self, chance: u32) -> bool {
+        chance > 0 && self.rng.u32(..1000) < chance
+    }
+
+    pub fn note(&mut self, what: impl Hash) {
+        (self.now, what).hash(&mut self.trace);
+    }
+
+    pub fn trace(&self) -> u64 {
+        self.trace.finish()
+    }
+
+    pub fn next_at(&self) -> Option<Duration> {
+        self.schedule.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Lets the next thing happen.
+    pub fn step(&mut self) {
+        let Some(Reverse((at, _, what))) = self.schedule.pop() else { return };
+        self.now = self.now.max(at);
+        self.note(what);
+        match what {
+            What::Arrive(client) => self.arrive(client),
+            What::Connected(wire) => self.connected(wire),
+            What::Deliver(wire, from) => {
+                let at_most = self.rng.usize(1..=self.knobs.segment_bytes);
+                self.wires[wire].delivering[from] = false;
+                self.wires[wire].link.deliver(from, at_most);
+                self.settle(wire);
+            }
+            What::Act(wire) => self.act(wire),
+            What::Room(wire) => self.wires[wire].link.offer_room(PROXY),
+        }
+    }
+
+    fn schedule(&mut self, after_us: u64, what: What) {
+        self.sequence += 1;
+        self.schedule.push(Reverse((self.now + Duration::from_micros(after_us), self.sequence, what)));
+    }
+
+    fn arrive(&mut self, client: usize) {
+        if !self.listening {
+            self.turned_away += 1;
+            return;
+        }
+        let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + (client % 9) as u8));
+        let address = SocketAddr::new(ip, 10_000 + client as u16);
+        let index = self.add_wire(None, address, Mood::Up, true);
+        self.queue.push_back(index);
+        self.listener_edge = true;
+    }
+
+    fn add_wire(&mut self, backend: Option<usize>, address: SocketAddr, mood: Mood, established: bool) -> usize {
+        let link = Link::new(self.knobs.send_capacity, self.knobs.receive_capacity, established);
+        let index = self.wires.len();
+        let mut wire = Wire {
+            link,
+            peer: None,
+            backend,
+            address,
+            token: None,
+            mood,
+            delivering: [false; 2],
+            acting: false,
+        };
+        if established {
+            wire.peer = Some(Peer::new(Script::draw(&mut self.rng, &self.knobs), index as u16));
+        }
+        self.wires.push(wire);
+        if established {
+            self.wake(index);
+        }
+        index
+    }
+
+    /// The proxy connects to the backend at `address`, whose index is its last octet.
+    pub fn connect(&mut self, address: SocketAddr) -> std::io::Result<usize> {
+        let IpAddr::V4(ip) = address.ip() else { panic!("a stranger's address: {address}") };
+        let backend = ip.octets()[3] as usize;
+        let mut mood = self.knobs.moods[backend];
+        if mood == Mood::Fickle {
+            mood = [Mood::Up, Mood::Up, Mood::Refusing, Mood::Blackhole, Mood::Unreachable, Mood::Stillborn]
+                [self.rng.usize(..6)];
+        }
+        if mood == Mood::Unreachable {
+            return Err(std::io::Error::from_raw_os_error(101));
+        }
+        let index = self.add_wire(Some(backend), address, mood, false);
+        if mood != Mood::Blackhole {
+            let after = self.rng.u64(0..=self.knobs.connect_us);
+            self.schedule(after, What::Connected(index));
+        }
+        Ok(index)
+    }
+
+    fn connected(&mut self, index: usize) {
+        let wire = &mut self.wires[index];
+        if wire.link.ends[PROXY].closed {
+            return;
+        }
+        match wire.mood {
+            Mood::Refusing => wire.link.break_end(PROXY, ECONNREFUSED),
+            mood => {
+                wire.link.establish();
+                wire.peer = Some(Peer::new(Script::draw(&mut self.rng, &self.knobs), index as u16));
+                if mood == Mood::Stillborn {
+                    wire.link.break_end(PROXY, ECONNRESET);
+                    // The connect itself succeeded: the error belongs to what follows.
+                    wire.link.ends[PEER].closed = true;
+                    wire.peer.iter_mut().for_each(|peer| (peer.done, peer.aborted) = (true, true));
+                }
+            }
+        }
+        self.settle(index);
+    }
+
+    fn act(&mut self, index: usize) {
+        let wire = &mut self.wires[index];
+        wire.acting = false;
+        wire.link.ends[PEER].edge = Flags::default();
+        let again = wire.peer.as_mut().is_some_and(|peer| peer.act(&mut wire.link, &mut self.rng));
+        if again {
+            self.wake(index);
+        }
+        self.settle(index);
+    }
+
+    fn wake(&mut self, index: usize) {
+        let wire = &mut self.wires[index];
+        let Some(peer) = &wire.peer else { return };
+        if !wire.acting && !peer.done {
+            wire.acting = true;
+            let after = self.rng.u64(0..=peer.script.pause_us);
+            self.schedule(after, What::Act(index));
+        }
+    }
+
+    /// The kernel took less than it could have: it owes an edge although nothing is under way that would cause one.
+    pub fn remind(&mut self, index: usize) {
+        let after = self.rng.u64(1..=self.knobs.latency_us);
+        self.schedule(after, What::Room(index));
+    }
+
+    /// After anything was done to a wire: lets arrive what is under way, and wakes the peer if it has a reason.
+    pub fn settle(&mut self, index: usize) {
+        for from in [PROXY, PEER] {
+            if self.wires[index].link.can_deliver(from) && !self.wires[index].delivering[from] {
+                self.wires[index].delivering[from] = true;
+                let after = self.rng.u64(0..=self.knobs.latency_us);
+                self.schedule(after, What::Deliver(index, from));
+            }
+        }
+        if self.wires[index].link.ends[PEER].edge.any() {
+            self.wake(index);
+        }
+    }
+
+    /// The proxy dropped its end.
+    pub fn drop_proxy_end(&mut self, index: usize) {
+        self.note(("drop", index));
+        let wire = &mut self.wires[index];
+        wire.link.close(PROXY);
+        if let Some(token) = wire.token.take() {
+            self.graveyard.push(token);
+        }
+        self.settle(index);
+    }
+}
