@@ -13,12 +13,14 @@ pub struct Conn<S> {
     writable: bool,
     read_closed: bool,
     error: bool,
+    /// What a write failed of, if that was not the answer to an end of stream that we have yet to read.
+    broke: Option<io::ErrorKind>,
 }
 
 impl<S: Socket> Conn<S> {
     /// A socket nothing is known of; its registration brings the first event.
     pub fn new(socket: S) -> Conn<S> {
-        Conn { socket, readable: false, writable: false, read_closed: false, error: false }
+        Conn { socket, readable: false, writable: false, read_closed: false, error: false, broke: None }
     }
 
     /// Takes in an event. An error wakes both halves: the read and the write that follow say why.
@@ -51,6 +53,13 @@ impl<S: Socket> Conn<S> {
     pub fn read(&mut self, space: &mut [u8]) -> io::Result<Option<usize>> {
         let outcome = uninterrupted(|| self.socket.read(space))?;
         match outcome {
+            // The kernel reports a broken connection once, and to a writer as well as a reader; whoever comes second
+            // finds what looks like a clean end.
+            Some(0) => {
+                if let Some(kind) = self.broke {
+                    return Err(kind.into());
+                }
+            }
             // A short read drained the socket, and what comes later brings a new edge. Not so at the end of the
             // stream: its edge may be behind us already, so read on until it shows.
             Some(count) if count < space.len() && !self.read_closed => self.readable = false,
@@ -65,9 +74,14 @@ impl<S: Socket> Conn<S> {
     /// # Errors
     /// The stream broke; nothing more will be written.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
-        let outcome = uninterrupted(|| self.socket.write(bytes))?;
-        self.writable = outcome.is_some();
-        Ok(outcome)
+        let outcome = uninterrupted(|| self.socket.write(bytes));
+        match &outcome {
+            Ok(written) => self.writable = written.is_some(),
+            // EPIPE: the peer's FIN was here before its reset, so the end that a read will find is a true one.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => self.broke = Some(error.kind()),
+        }
+        outcome
     }
 }
 

@@ -71,10 +71,11 @@ impl fmt::Display for Ender {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut};
         f.write_str(match self {
             Cause::Finished => "finished",
-            Cause::Broken(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "reset",
-            Cause::Broken(io::ErrorKind::TimedOut) => "unresponsive",
+            Cause::Broken(ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected) => "reset",
+            Cause::Broken(TimedOut) => "unresponsive",
             Cause::Broken(_) => "broken",
             Cause::NoBackend => "no_backend",
             Cause::Exhausted(_) => "out_of_sockets",

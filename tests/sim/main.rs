@@ -5,6 +5,8 @@
 //! alone, `SIM_SEEDS=N` sets how many are run. `tests/mutations.rs` breaks the proxy on purpose to show that these
 //! tests would notice.
 
+#![allow(unreachable_pub, missing_docs, reason = "a test crate has no public interface")]
+
 mod knobs;
 mod model;
 mod net;
@@ -32,6 +34,8 @@ use world::World;
 
 /// Turns in a row that may achieve nothing: more is spinning.
 const IDLE_TURNS: usize = 200;
+/// Things that may happen in one run: more is a livelock.
+const MAX_STEPS: u64 = 2_000_000;
 /// Seeds run by a plain `cargo test`.
 const DEFAULT_SEEDS: u64 = 600;
 
@@ -105,7 +109,11 @@ fn run(seed: u64) -> u64 {
         if drain_at.is_some_and(|at| at <= now) {
             proxy.drain();
         }
+        if proxy.is_drained() {
+            world.borrow_mut().finish();
+        }
         let world = world.borrow();
+        assert!(world.steps() < MAX_STEPS, "no end in sight");
         assert!(proxy.open_sessions() <= world.knobs.max_connections, "more connections than allowed");
         if proxy.open_sessions() == 0 && world.next_at().is_none() && world.queue.is_empty() {
             break;

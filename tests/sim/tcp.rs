@@ -83,13 +83,15 @@ impl Link {
     /// The connect failed, or a reset arrived.
     pub fn break_end(&mut self, which: usize, errno: i32) {
         let end = &mut self.ends[which];
-        if end.reset || end.closed {
+        if end.reset {
             return;
         }
         end.reset = true;
-        end.error = Some(if end.fin_received && errno == ECONNRESET { EPIPE } else { errno });
         end.send.clear();
-        end.edge = Flags::ALL;
+        if !end.closed {
+            end.error = Some(if end.fin_received && errno == ECONNRESET { EPIPE } else { errno });
+            end.edge = Flags::ALL;
+        }
     }
 
     /// The readiness that a level-triggered look would find.
@@ -207,6 +209,9 @@ impl Link {
             return self.break_end(to, ECONNRESET);
         }
         if !self.ends[from].send.is_empty() && self.ends[to].closed {
+            // Nobody is there: the answer is a reset, and what that socket still had to send goes with it.
+            self.ends[to].reset = true;
+            self.ends[to].send.clear();
             return self.break_end(from, ECONNRESET);
         }
         let room = self.receive_capacity.saturating_sub(self.ends[to].receive.len());

@@ -1,6 +1,7 @@
 //! The world around the proxy: virtual time, what is under way, and who is told what.
 
 use std::cmp::Reverse;
+use std::fmt::Debug;
 use std::collections::{BinaryHeap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -55,6 +56,7 @@ pub struct World {
     /// Calls of the proxy that achieved something: what separates work from spinning.
     pub progress: u64,
     trace: DefaultHasher,
+    talkative: bool,
 }
 
 impl World {
@@ -75,6 +77,7 @@ impl World {
             turned_away: 0,
             progress: 0,
             trace: DefaultHasher::new(),
+            talkative: std::env::var_os("SIM_TRACE").is_some(),
             knobs,
         };
         for client in 0..world.knobs.clients {
@@ -90,7 +93,10 @@ impl World {
         chance > 0 && self.rng.u32(..1000) < chance
     }
 
-    pub fn note(&mut self, what: impl Hash) {
+    pub fn note(&mut self, what: impl Hash + Debug) {
+        if self.talkative {
+            eprintln!("{:>12?} {what:?}", self.now);
+        }
         (self.now, what).hash(&mut self.trace);
     }
 
@@ -100,6 +106,18 @@ impl World {
 
     pub fn next_at(&self) -> Option<Duration> {
         self.schedule.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Lets everything happen that is still under way.
+    pub fn finish(&mut self) {
+        while self.next_at().is_some() {
+            self.step();
+        }
+    }
+
+    /// How much was ever scheduled.
+    pub fn steps(&self) -> u64 {
+        self.sequence
     }
 
     /// Lets the next thing happen.
