@@ -3,3 +3,4 @@
 //! ARCHITECTURE.md draws the house; each module says what lives in it.
 
 pub mod config;
+pub mod lab;
