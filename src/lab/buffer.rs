@@ -116,3 +116,53 @@ impl Spare {
 fn new_block() -> Box<[u8]> {
     vec![0; BUFFER_BYTES].into_boxed_slice()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever is done to it, a buffer is the queue of bytes a `Vec` would be, up to its bound.
+        #[test]
+        fn a_buffer_is_a_bounded_queue(steps in prop::collection::vec((0..4_u8, 0..BUFFER_BYTES), 1..60)) {
+            let (mut buffer, mut model) = (Buffer::new(), Vec::new());
+            for (number, (step, bytes)) in steps.into_iter().enumerate() {
+                let pushed = vec![number as u8; bytes];
+                match step {
+                    0 => model.extend_from_slice(&pushed[..buffer.push(&pushed)]),
+                    1 => {
+                        let count_bytes = bytes.min(buffer.room());
+                        buffer.vacant()[..count_bytes].copy_from_slice(&pushed[..count_bytes]);
+                        buffer.filled_more(count_bytes);
+                        model.extend_from_slice(&pushed[..count_bytes]);
+                    }
+                    2 => {
+                        buffer.consume(bytes.min(model.len()));
+                        model.drain(..bytes.min(model.len()));
+                    }
+                    _ => {
+                        let mut other = Buffer::new();
+                        other.push(&pushed);
+                        buffer.take_from(&mut other);
+                        model.extend_from_slice(&pushed[..bytes - other.filled().len()]);
+                    }
+                }
+                prop_assert_eq!(buffer.filled(), &model[..]);
+                prop_assert_eq!(buffer.room(), BUFFER_BYTES - model.len());
+            }
+        }
+    }
+
+    #[test]
+    fn only_empty_buffers_give_their_memory_back() {
+        let (mut spare, mut buffer) = (Spare::default(), Buffer::default());
+        spare.lend(&mut buffer);
+        buffer.push(b"x");
+        spare.reclaim(&mut buffer);
+        assert_eq!(buffer.filled(), b"x");
+        buffer.consume(1);
+        spare.reclaim(&mut buffer);
+        assert_eq!((buffer.room(), spare.blocks.len()), (0, 1));
+    }
+}

@@ -51,7 +51,7 @@ pub struct ClientArguments {
     /// Transmissions on each connection
     #[arg(long, default_value_t = 1000, value_parser = RangedU64ValueParser::<u64>::new().range(1..=COUNT_MAX))]
     pub count: u64,
-    /// Connections open at once
+    /// Connections open at once; each stays open until the last one is done
     #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<u64>::new().range(1..=CONNECTIONS_MAX))]
     pub connections: u64,
     /// Address to connect from; several, repeated or separated by commas, are used in turn
