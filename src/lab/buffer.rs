@@ -15,11 +15,6 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer with memory of its own, for use outside a loop.
-    pub fn new() -> Self {
-        Buffer { block: new_block(), start: 0, end: 0 }
-    }
-
     /// The bytes it holds, oldest first.
     pub fn filled(&self) -> &[u8] {
         &self.block[self.start..self.end]
@@ -122,11 +117,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn empty() -> Buffer {
+        Buffer { block: new_block(), ..Buffer::default() }
+    }
+
     proptest! {
         /// Whatever is done to it, a buffer is the queue of bytes a `Vec` would be, up to its bound.
         #[test]
         fn a_buffer_is_a_bounded_queue(steps in prop::collection::vec((0..4_u8, 0..BUFFER_BYTES), 1..60)) {
-            let (mut buffer, mut model) = (Buffer::new(), Vec::new());
+            let (mut buffer, mut model) = (empty(), Vec::new());
             for (number, (step, bytes)) in steps.into_iter().enumerate() {
                 let pushed = vec![number as u8; bytes];
                 match step {
@@ -142,7 +141,7 @@ mod tests {
                         model.drain(..bytes.min(model.len()));
                     }
                     _ => {
-                        let mut other = Buffer::new();
+                        let mut other = empty();
                         other.push(&pushed);
                         buffer.take_from(&mut other);
                         model.extend_from_slice(&pushed[..bytes - other.filled().len()]);

@@ -26,6 +26,8 @@ use super::server::Service;
 pub const LINE_BYTES_MAX: usize = 4096;
 
 /// Files under one directory. Contents go from the disk to the buffer piece by piece, so their size does not matter.
+/// Reading from a disk blocks the loop, for one piece at a time. Whoever may change the tree while it is served is
+/// trusted: a directory swapped for a link between check and opening would be followed.
 pub struct Files {
     root: PathBuf,
     /// One request for each connection.

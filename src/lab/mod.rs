@@ -1,6 +1,6 @@
 //! The company the proxy keeps: backends to put behind it and clients to put in front of it.
 //!
-//! Both sides are written the same way. A protocol ([`echo`], [`http`], [`file`], [`fetch`]) never sees a socket:
+//! Both sides are written the same way. A protocol ([`echo`], [`http`], [`mod@file`], [`fetch`]) never sees a socket:
 //! it is handed a [`Wire`](connection::Wire) (bytes that came in, room for bytes to go out, the time) and answers
 //! what it waits for next. [`Connection`](connection::Connection) moves the bytes; [`server`] runs thousands of
 //! connections for a backend, [`client`] for a client, each in one single-threaded loop. The programs in
