@@ -6,6 +6,7 @@ pub mod balance;
 pub mod cli;
 pub mod config;
 pub mod ctx;
+pub mod lab;
 pub mod metrics;
 pub mod net;
 pub mod proxy;

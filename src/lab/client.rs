@@ -1,0 +1,266 @@
+//! The loop of a client: holds many [`Conversation`]s with one server at once, and tallies how they went.
+//!
+//! What goes wrong on one connection is counted by its cause and concerns no other.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Poll, Token};
+use slab::Slab;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::buffer::Spare;
+use super::clock;
+use super::connection::{After, Connection, Next, Wire};
+use super::deadlines::Deadlines;
+use super::report::{Progress, Tally};
+
+/// Connections being opened at once: more would only overflow the server's queue, and be sent again a second later.
+const CONNECTING_MAX: usize = 256;
+/// Events taken from the kernel at once.
+const EVENTS_MAX: usize = 1024;
+
+/// What a client says and expects on one connection.
+pub trait Conversation {
+    /// Consumes what it can of the input, writes what it can into the output, counts what that shows, and says what it
+    /// waits for: input, room, or nothing more. Not asked again once it has said [`Next::Close`].
+    fn advance(&mut self, wire: &mut Wire, tally: &mut Tally) -> Next;
+}
+
+/// Where to connect, how often, and for how long to wait.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The server.
+    pub server: SocketAddr,
+    /// Addresses to connect from, in turn; empty to let the kernel choose. Of the server's family.
+    pub sources: Vec<IpAddr>,
+    /// Connections to hold open at once. One whose conversation is over makes room for the next conversation; when
+    /// there is none left, it stays open until all are over.
+    pub connections: usize,
+    /// How long a connection may make no progress.
+    pub timeout: Duration,
+}
+
+/// Holds all `conversations` and adds to `tally` what they find.
+///
+/// # Errors
+/// The kernel's, from polling; nothing a connection does ends the run.
+pub fn run<C: Conversation>(
+    plan: &Plan,
+    conversations: impl Iterator<Item = C>,
+    tally: &mut Tally,
+) -> io::Result<()> {
+    let driver = Driver {
+        plan,
+        conversations,
+        tally,
+        poll: Poll::new()?,
+        lanes: Slab::with_capacity(plan.connections),
+        finished: Vec::new(),
+        connecting: 0,
+        opened: 0,
+        spare: Spare::default(),
+        deadlines: Deadlines::default(),
+        run_queue: Vec::new(),
+    };
+    driver.run()
+}
+
+/// A connection and the conversation held on it.
+struct Lane<C> {
+    connection: Connection,
+    conversation: C,
+    stage: Stage,
+    progressed_at: Instant,
+    /// The one deadline that counts; others in the heap are of earlier users of the slot.
+    check_at: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Talking,
+    /// The conversation said so; the connection stays open as long as nobody needs its place.
+    Over,
+}
+
+struct Driver<'a, C, I> {
+    plan: &'a Plan,
+    conversations: I,
+    tally: &'a mut Tally,
+    poll: Poll,
+    lanes: Slab<Lane<C>>,
+    /// The lanes that are over.
+    finished: Vec<usize>,
+    connecting: usize,
+    /// Conversations begun.
+    opened: usize,
+    spare: Spare,
+    deadlines: Deadlines,
+    /// Connections that spent their budget.
+    run_queue: Vec<usize>,
+}
+
+impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
+    fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut progress = Progress::new(self.tally.expected(), clock::now());
+        self.open_more(clock::now());
+        while self.lanes.len() > self.finished.len() {
+            let now = clock::now();
+            progress.show(self.tally.counted(), now);
+            let timeout =
+                if self.run_queue.is_empty() { self.deadlines.until_next(now) } else { Some(Duration::ZERO) };
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            for event in &events {
+                self.ready(event.token().0, event);
+            }
+            for key in std::mem::take(&mut self.run_queue) {
+                self.turn(key);
+            }
+            self.expire(clock::now());
+            // Opening comes last: an event in this batch for a slot freed meanwhile finds it empty, not reused.
+            self.open_more(clock::now());
+        }
+        Ok(())
+    }
+
+    /// Begins conversations for as long as there are any and there is room for their connections.
+    fn open_more(&mut self, now: Instant) {
+        while self.connecting < CONNECTING_MAX {
+            if self.lanes.len() == self.plan.connections && self.finished.is_empty() {
+                return;
+            }
+            let Some(conversation) = self.conversations.next() else { return };
+            if self.lanes.len() == self.plan.connections
+                && let Some(key) = self.finished.pop()
+            {
+                self.lanes.remove(key);
+            }
+            if let Err(error) = self.open(conversation, now) {
+                self.tally.fault(&format!("connect: {error}"));
+            }
+        }
+    }
+
+    fn open(&mut self, conversation: C, now: Instant) -> io::Result<()> {
+        let source = match self.plan.sources.len() {
+            0 => None,
+            count => Some(self.plan.sources[self.opened % count]),
+        };
+        self.opened += 1;
+        let stream = connect(self.plan.server, source)?;
+        let entry = self.lanes.vacant_entry();
+        let key = entry.key();
+        let connection = Connection::register(stream, self.poll.registry(), Token(key))?;
+        let check_at = now + self.plan.timeout;
+        entry.insert(Lane {
+            connection,
+            conversation,
+            stage: Stage::Connecting,
+            progressed_at: now,
+            check_at,
+        });
+        self.deadlines.arm(check_at, key);
+        self.connecting += 1;
+        Ok(())
+    }
+
+    fn ready(&mut self, key: usize, event: &Event) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        lane.connection.note(event);
+        if lane.stage == Stage::Connecting {
+            match established(lane.connection.stream()) {
+                Ok(false) => return,
+                Ok(true) => {
+                    lane.stage = Stage::Talking;
+                    lane.progressed_at = clock::now();
+                    self.connecting -= 1;
+                }
+                Err(error) => return self.fail(key, &format!("connect: {error}")),
+            }
+        }
+        self.turn(key);
+    }
+
+    fn turn(&mut self, key: usize) {
+        let Some(lane) = self.lanes.get_mut(key).filter(|lane| lane.stage == Stage::Talking) else { return };
+        let now = clock::now();
+        let moved_bytes = lane.connection.moved_bytes();
+        let mut over = false;
+        let after = lane.connection.turn(now, &mut self.spare, |wire| {
+            let next = if over { Next::Close } else { lane.conversation.advance(wire, self.tally) };
+            over |= next == Next::Close;
+            next
+        });
+        if lane.connection.moved_bytes() != moved_bytes {
+            lane.progressed_at = now;
+        }
+        match after {
+            _ if over => {
+                lane.stage = Stage::Over;
+                self.finished.push(key);
+            }
+            Ok(After::Event | After::At(_)) => {}
+            Ok(After::Turn) => self.run_queue.push(key),
+            Ok(After::Closed) => self.fail(key, "the connection was closed early"),
+            Err(error) => self.fail(key, &error.to_string()),
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some((moment, key)) = self.deadlines.expired(now) {
+            let lane = self.lanes.get_mut(key);
+            let Some(lane) = lane.filter(|lane| lane.check_at == moment && lane.stage != Stage::Over) else {
+                continue;
+            };
+            lane.check_at = lane.progressed_at + self.plan.timeout;
+            if lane.check_at > now {
+                self.deadlines.arm(lane.check_at, key);
+            } else {
+                self.fail(key, &format!("no progress for {} ms", self.plan.timeout.as_millis()));
+            }
+        }
+    }
+
+    fn fail(&mut self, key: usize, cause: &str) {
+        self.tally.fault(cause);
+        if self.lanes.remove(key).stage == Stage::Connecting {
+            self.connecting -= 1;
+        }
+    }
+}
+
+/// Begins to connect; an event will tell how that went.
+fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(server), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if let Some(source) = source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    match socket.connect(&server.into()) {
+        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
+            Err(error)
+        }
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
+/// Whether a connection that was begun is there now.
+fn established(stream: &TcpStream) -> io::Result<bool> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,169 @@
+//! An HTTP/1.1 backend that answers everything with a short text naming itself.
+//!
+//! Every answer it can give is made at the start; a request only decides which one is copied out. Connections
+//! persist as RFC 9112 says (section 9.3), requests may be pipelined, their bodies are read and dropped.
+
+mod body;
+mod request;
+
+use std::time::{Duration, Instant};
+
+use self::body::Body;
+use self::request::{Parsed, Persistence};
+use super::connection::{Next, Wire};
+use super::server::Service;
+
+/// The longest body `--body-bytes` may ask for: it is held in memory, once.
+pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What the backend is to say, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What it calls itself in the body and in the `Server` field. Visible ASCII and spaces.
+    pub name: String,
+    /// One response for each connection.
+    pub close: bool,
+    /// The size of the body: the text, repeated or cut. `None` for the text once.
+    pub body_bytes: Option<usize>,
+    /// How long to think about each response.
+    pub delay: Duration,
+}
+
+/// The service: its answers, ready to be sent.
+pub struct Http {
+    /// By [`Persistence`]: the connection persists because it does in HTTP/1.1, because an HTTP/1.0 client asked, not.
+    answers: [Answer; 3],
+    close: bool,
+    delay: Duration,
+}
+
+struct Answer {
+    bytes: Vec<u8>,
+    head_bytes: usize,
+}
+
+/// Where one connection stands.
+pub struct Session {
+    stage: Stage,
+    persistence: Persistence,
+    /// The answer goes without its body: the request was a HEAD.
+    head_only: bool,
+}
+
+enum Stage {
+    Head,
+    Body(Body),
+    Thinking(Instant),
+    /// So many bytes of the answer are out.
+    Answering(usize),
+    Refusing(&'static str),
+    Closing,
+}
+
+impl Http {
+    /// Prepares the answers.
+    ///
+    /// # Errors
+    /// One line that says which option is out of range.
+    pub fn new(options: &Options) -> Result<Self, String> {
+        let printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+        if options.name.is_empty() || !options.name.bytes().all(printable) {
+            return Err(format!("the name {:?} is not made of visible ASCII characters", options.name));
+        }
+        if options.body_bytes.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
+            return Err(format!("a body can have at most {BODY_BYTES_MAX} bytes"));
+        }
+        let text = format!("Hello, world! I am {}.\n", options.name);
+        let body_bytes = options.body_bytes.unwrap_or(text.len());
+        let body: Vec<u8> = text.bytes().cycle().take(body_bytes).collect();
+        let answer = |connection| Answer::new(&options.name, connection, &body);
+        let answers = [answer(""), answer("Connection: keep-alive\r\n"), answer("Connection: close\r\n")];
+        Ok(Http { answers, close: options.close, delay: options.delay })
+    }
+
+    fn head(&self, session: &mut Session, wire: &mut Wire) -> Result<Stage, Next> {
+        let request = match request::parse(wire.input.filled()) {
+            Ok(Parsed::Complete(request)) => request,
+            Ok(Parsed::Partial) => return Err(Next::Read),
+            Err(status) => return Ok(Stage::Refusing(status)),
+        };
+        if request.expects_continue {
+            wire.output.push(CONTINUE);
+        }
+        wire.input.consume(request.head_bytes);
+        session.head_only = request.is_head;
+        session.persistence = if self.close { Persistence::Close } else { request.persistence };
+        Ok(Stage::Body(request.body))
+    }
+}
+
+impl Service for Http {
+    type Session = Session;
+
+    fn open(&mut self) -> Session {
+        Session { stage: Stage::Head, persistence: Persistence::Default, head_only: false }
+    }
+
+    fn advance(&mut self, session: &mut Session, wire: &mut Wire) -> Next {
+        loop {
+            session.stage = match &mut session.stage {
+                // A head may ask for that much at once; an answer takes whatever room there is.
+                Stage::Head if wire.output.room() < CONTINUE.len() => return Next::Write,
+                Stage::Head => match self.head(session, wire) {
+                    Ok(stage) => stage,
+                    Err(next) => return next,
+                },
+                Stage::Body(body) => match body.consume(wire.input) {
+                    Ok(true) if self.delay.is_zero() => Stage::Answering(0),
+                    Ok(true) => Stage::Thinking(wire.now + self.delay),
+                    Ok(false) => return Next::Read,
+                    Err(status) => Stage::Refusing(status),
+                },
+                Stage::Thinking(until) if wire.now < *until => return Next::At(*until),
+                Stage::Thinking(_) => Stage::Answering(0),
+                Stage::Answering(sent_bytes) => {
+                    let answer = self.answers[session.persistence as usize].part(session.head_only);
+                    *sent_bytes += wire.output.push(&answer[*sent_bytes..]);
+                    match session.persistence {
+                        _ if *sent_bytes < answer.len() => return Next::Write,
+                        Persistence::Close => Stage::Closing,
+                        _ => Stage::Head,
+                    }
+                }
+                Stage::Refusing(status) => {
+                    let refusal = refusal(status);
+                    if wire.output.room() < refusal.len() {
+                        return Next::Write;
+                    }
+                    wire.output.push(refusal.as_bytes());
+                    Stage::Closing
+                }
+                Stage::Closing => return Next::Close,
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn new(name: &str, connection: &str, body: &[u8]) -> Self {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nServer: {name}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{connection}\r\n",
+            body.len()
+        );
+        Answer { head_bytes: head.len(), bytes: [head.as_bytes(), body].concat() }
+    }
+
+    fn part(&self, head_only: bool) -> &[u8] {
+        if head_only { &self.bytes[..self.head_bytes] } else { &self.bytes }
+    }
+}
+
+fn refusal(status: &str) -> String {
+    let body_bytes = status.len() + 1;
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {body_bytes}\r\n\
+         Connection: close\r\n\r\n{status}\n"
+    )
+}

@@ -1,0 +1,28 @@
+//! The company the proxy keeps: backends to put behind it and clients to put in front of it.
+//!
+//! Both sides are written the same way. A protocol ([`echo`], [`http`], [`mod@file`], [`fetch`]) never sees a socket:
+//! it is handed a [`Wire`](connection::Wire) (bytes that came in, room for bytes to go out, the time) and answers
+//! what it waits for next. [`Connection`](connection::Connection) moves the bytes; [`server`] runs thousands of
+//! connections for a backend, [`client`] for a client, each in one single-threaded loop. The programs in
+//! `src/bin/` parse their arguments and call in here.
+//!
+//! ```text
+//!   echo_client, file_client          echo_backend, http_backend, file_backend
+//!      client (Conversation)             server (Service)
+//!           └───────────────┬───────────────┘
+//!              connection: Wire in, Next out
+//!               buffer   deadlines   clock
+//! ```
+
+pub mod buffer;
+pub mod client;
+mod clock;
+pub mod connection;
+mod deadlines;
+pub mod echo;
+pub mod fetch;
+pub mod file;
+pub mod http;
+pub mod report;
+pub mod server;
+pub mod start;

@@ -1,0 +1,7 @@
+//! The company the proxy ships, as its users meet it: the real programs, on real sockets.
+
+mod echo;
+mod file;
+mod http;
+mod start;
+mod support;
