@@ -78,7 +78,7 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let policies: Vec<(&'static str, &'static str)> = 
+    let policies: Vec<(&'static str, &'static str)> =
         REGISTRY.iter().map(|entry| (entry.name, entry.summary)).collect();
     let matches = flags::command(&policies).try_get_matches_from(args);
     match matches.and_then(|matches| Flags::from_arg_matches(&matches)) {

@@ -1,2 +1,7 @@
-//! lbproxy: see `lbproxy --help`.
-fn main() {}
+//! lbproxy, the program: see `lbproxy --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lbproxy::run::run(std::env::args_os())
+}

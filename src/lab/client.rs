@@ -13,10 +13,10 @@ use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::buffer::Spare;
-use super::clock;
 use super::connection::{After, Connection, Next, Wire};
 use super::deadlines::Deadlines;
 use super::report::{Progress, Tally};
+use crate::net::os;
 
 /// Connections being opened at once: more would only overflow the server's queue, and be sent again a second later.
 const CONNECTING_MAX: usize = 256;
@@ -107,10 +107,10 @@ struct Driver<'a, C, I> {
 impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        let mut progress = Progress::new(self.tally.expected(), clock::now());
-        self.open_more(clock::now());
+        let mut progress = Progress::new(self.tally.expected(), os::now());
+        self.open_more(os::now());
         while self.lanes.len() > self.finished.len() {
-            let now = clock::now();
+            let now = os::now();
             progress.show(self.tally.counted(), now);
             let timeout =
                 if self.run_queue.is_empty() { self.deadlines.until_next(now) } else { Some(Duration::ZERO) };
@@ -124,9 +124,9 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
             for key in std::mem::take(&mut self.run_queue) {
                 self.turn(key);
             }
-            self.expire(clock::now());
+            self.expire(os::now());
             // Opening comes last: an event in this batch for a slot freed meanwhile finds it empty, not reused.
-            self.open_more(clock::now());
+            self.open_more(os::now());
         }
         Ok(())
     }
@@ -180,7 +180,7 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
                 Ok(false) => return,
                 Ok(true) => {
                     lane.stage = Stage::Talking;
-                    lane.progressed_at = clock::now();
+                    lane.progressed_at = os::now();
                     self.connecting -= 1;
                 }
                 Err(error) => return self.fail(key, &format!("connect: {error}")),
@@ -191,7 +191,7 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
 
     fn turn(&mut self, key: usize) {
         let Some(lane) = self.lanes.get_mut(key).filter(|lane| lane.stage == Stage::Talking) else { return };
-        let now = clock::now();
+        let now = os::now();
         let moved_bytes = lane.connection.moved_bytes();
         let mut over = false;
         let after = lane.connection.turn(now, &mut self.spare, |wire| {

@@ -11,12 +11,11 @@
 //!      client (Conversation)             server (Service)
 //!           └───────────────┬───────────────┘
 //!              connection: Wire in, Next out
-//!               buffer   deadlines   clock
+//!               buffer   deadlines
 //! ```
 
 pub mod buffer;
 pub mod client;
-mod clock;
 pub mod connection;
 mod deadlines;
 pub mod echo;

@@ -15,9 +15,9 @@ use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::buffer::Spare;
-use super::clock;
 use super::connection::{After, Connection, Next, Wire};
 use super::deadlines::Deadlines;
+use crate::net::os;
 
 /// Connections the kernel queues for accepting (it has a bound of its own, `net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -176,12 +176,12 @@ impl<S: Service> Loop<S> {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         loop {
-            let timeout = self.timeout(clock::now());
+            let timeout = self.timeout(os::now());
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
-            let now = clock::now();
+            let now = os::now();
             // Accepting comes last: an event in this batch for a slot freed meanwhile finds it empty, not reused.
             for event in &events {
                 match event.token() {

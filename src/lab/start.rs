@@ -11,12 +11,11 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, Parser};
-use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::client::{self, Conversation, Plan};
-use super::clock;
 use super::report::Tally;
 use super::server::{Server, Service};
+use crate::net::os;
 
 /// The most connections a client may be asked to hold at once.
 const CONNECTIONS_MAX: u64 = 1_000_000;
@@ -155,9 +154,9 @@ pub fn converse<C: Conversation>(
         Ok(tally) => tally,
         Err(error) => return refuse(&error.to_string()),
     };
-    let started = clock::now();
+    let started = os::now();
     let result = client::run(&plan, conversations, &mut tally);
-    let elapsed = clock::now() - started;
+    let elapsed = os::now() - started;
     let mut stdout = std::io::stdout();
     let _ = write!(stdout, "{}", tally.report(elapsed)).and_then(|()| stdout.flush());
     for (cause, count) in tally.faults() {
@@ -172,10 +171,5 @@ pub fn converse<C: Conversation>(
 /// Logs as `RUST_LOG` says, and allows as many open files as the system lets this process have.
 fn prepare() {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    let mut files = getrlimit(Resource::Nofile);
-    files.current = files.maximum;
-    // Without it there are fewer connections, and what happens then is reported when it does.
-    if let Err(error) = setrlimit(Resource::Nofile, files) {
-        log::warn!("raising the limit on open files: {error}");
-    }
+    os::raise_fd_limit();
 }

@@ -76,7 +76,8 @@ fn configuration(knobs: &Knobs) -> Config {
 fn build(seed: u64, world: &Shared, epoch: Instant) -> (Proxy<SimNet>, Arc<Pool>) {
     let config = Arc::new(configuration(&world.borrow().knobs));
     let pool = Arc::new(Pool::new(&config.pools[0], &config.timeouts, epoch));
-    let policy = policy::build(config.pools[0].policy, Seed { worker: 0, random: seed }).expect("a registered policy");
+    let policy =
+        policy::build(config.pools[0].policy, Seed { worker: 0, random: seed }).expect("a registered policy");
     let net = SimNet { world: world.clone(), epoch };
     let listener = net.listener();
     let max_connections = config.limits.max_connections;

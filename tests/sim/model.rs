@@ -77,7 +77,8 @@ fn session(world: &World, client: &Wire, backend: Option<&Wire>, line: &Line) {
     let peers = backend.and_then(|backend| Some((client.peer.as_ref()?, backend.peer.as_ref()?)));
     if let Some((client_peer, backend_peer)) = peers {
         let backend = backend.expect("it has a peer");
-        let both = [(client, client_peer, backend, backend_peer), (backend, backend_peer, client, client_peer)];
+        let both =
+            [(client, client_peer, backend, backend_peer), (backend, backend_peer, client, client_peer)];
         for (source, from, sink, to) in both {
             assert!(to.received <= from.sent, "{} heard more than {} said", to.id, from.id);
             a_clean_end_is_complete(source, from, sink, to, line);
@@ -116,7 +117,11 @@ fn a_break_follows_what_was_owed(source: &Wire, from: &Peer, sink: &Wire, to: &P
         return;
     }
     let arrived = source.link.ends[PROXY].arrived;
-    assert_eq!(to.received, arrived, "{} was owed what {} had sent before it broke: {line:?}", to.id, from.id);
+    assert_eq!(
+        to.received, arrived,
+        "{} was owed what {} had sent before it broke: {line:?}",
+        to.id, from.id
+    );
     let over = sink.link.ends[PEER].reset || sink.link.ends[PEER].fin_queued;
     assert!(over, "{} was not told that {} broke", to.id, from.id);
 }

@@ -128,7 +128,13 @@ impl Peer {
                 self.heard.push(byte);
             }
             if let Some(id) = self.hears() {
-                assert_eq!(byte, pattern(id, self.received), "byte {} of stream {id}, heard by {}", self.received, self.id);
+                assert_eq!(
+                    byte,
+                    pattern(id, self.received),
+                    "byte {} of stream {id}, heard by {}",
+                    self.received,
+                    self.id
+                );
             }
             self.received += 1;
         }

@@ -1,8 +1,8 @@
 //! The world around the proxy: virtual time, what is under way, and who is told what.
 
 use std::cmp::Reverse;
-use std::fmt::Debug;
 use std::collections::{BinaryHeap, VecDeque};
+use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -156,7 +156,13 @@ impl World {
         self.listener_edge = true;
     }
 
-    fn add_wire(&mut self, backend: Option<usize>, address: SocketAddr, mood: Mood, established: bool) -> usize {
+    fn add_wire(
+        &mut self,
+        backend: Option<usize>,
+        address: SocketAddr,
+        mood: Mood,
+        established: bool,
+    ) -> usize {
         let link = Link::new(self.knobs.send_capacity, self.knobs.receive_capacity, established);
         let index = self.wires.len();
         let mut wire = Wire {

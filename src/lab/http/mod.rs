@@ -19,7 +19,7 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What the backend is to say, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// What it calls itself in the body and in the `Server` field. Visible ASCII and spaces.
     pub name: String,
