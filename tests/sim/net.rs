@@ -37,7 +37,7 @@ impl Drop for SimListener {
         let mut world = self.0.borrow_mut();
         world.listening = false;
         while let Some(wire) = world.queue.pop_front() {
-            world.turned_away += 1;
+            world.reset_in_queue += 1;
             world.wires[wire].link.reset_on_close(PROXY);
             world.drop_proxy_end(wire);
         }

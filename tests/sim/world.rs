@@ -51,8 +51,8 @@ pub struct World {
     pub graveyard: Vec<Token>,
     schedule: BinaryHeap<Reverse<(Duration, u64, What)>>,
     sequence: u64,
-    /// Clients that found nobody listening.
-    pub turned_away: usize,
+    /// Clients that had connected when the listener was closed, and were not accepted.
+    pub reset_in_queue: usize,
     /// Calls of the proxy that achieved something: what separates work from spinning.
     pub progress: u64,
     trace: DefaultHasher,
@@ -74,7 +74,7 @@ impl World {
             graveyard: Vec::new(),
             schedule: BinaryHeap::new(),
             sequence: 0,
-            turned_away: 0,
+            reset_in_queue: 0,
             progress: 0,
             trace: DefaultHasher::new(),
             talkative: std::env::var_os("SIM_TRACE").is_some(),
@@ -146,7 +146,6 @@ impl World {
 
     fn arrive(&mut self, client: usize) {
         if !self.listening {
-            self.turned_away += 1;
             return;
         }
         let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + (client % 9) as u8));
