@@ -17,6 +17,10 @@ pub fn check(world: &World, proxy: &Proxy<SimNet>, pool: &Pool, lines: &[Line]) 
     nothing_is_left(world, proxy, pool);
     nobody_is_dropped(world, proxy);
     counters_agree(proxy, lines);
+    assert!(
+        proxy.metrics().connects_failed as usize >= world.refusals_told,
+        "a refusal taken for something else"
+    );
     let by_stream = backends_by_client(world);
     for line in lines {
         let client = client_of(world, line);

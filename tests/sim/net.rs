@@ -179,7 +179,9 @@ impl SimSocket {
         if matches!(what, "read" | "write") && world.roll(chance) {
             return Err(io::ErrorKind::Interrupted.into());
         }
+        let refused = world.refused(self.wire);
         let outcome = call(&mut world);
+        world.refusals_told += usize::from(refused && !world.refused(self.wire));
         world.progress += u64::from(outcome.is_ok());
         world.note((what, self.wire, outcome.is_ok()));
         world.settle(self.wire);

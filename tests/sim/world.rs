@@ -49,6 +49,8 @@ pub struct World {
     pub listening: bool,
     /// Tokens of sockets that are no more.
     pub graveyard: Vec<Token>,
+    /// Refusals that the proxy was told of.
+    pub refusals_told: usize,
     schedule: BinaryHeap<Reverse<(Duration, u64, What)>>,
     sequence: u64,
     /// Clients that had connected when the listener was closed, and were not accepted.
@@ -75,6 +77,7 @@ impl World {
             schedule: BinaryHeap::new(),
             sequence: 0,
             reset_in_queue: 0,
+            refusals_told: 0,
             progress: 0,
             trace: DefaultHasher::new(),
             talkative: std::env::var_os("SIM_TRACE").is_some(),
@@ -202,6 +205,11 @@ impl World {
             self.schedule(after, What::Connected(index));
         }
         Ok(index)
+    }
+
+    /// Whether the proxy's end holds a refusal that it has not been told of.
+    pub fn refused(&self, index: usize) -> bool {
+        self.wires[index].link.ends[PROXY].error == Some(ECONNREFUSED)
     }
 
     fn connected(&mut self, index: usize) {
