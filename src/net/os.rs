@@ -26,19 +26,20 @@ pub fn now() -> Instant {
 }
 
 /// What every socket of the proxy, accepted or connected, is set to.
+///
+/// TCP_USER_TIMEOUT is left alone, for two reasons. It takes the place of the keepalive count, so a long one keeps dead
+/// peers alive; and it counts a reader's closed window as silence, so a short one kills slow readers. A peer that dies
+/// with bytes unacknowledged moves no more of them: that is what the idle timeout is for.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketOptions {
     /// Silence after which the peer is probed; it is dead when twice this has passed without an answer.
     pub keepalive: Duration,
-    /// How long sent bytes may stay unacknowledged. The kernel counts a reader's closed window as well, so this must
-    /// not be shorter than what a slow reader is granted.
-    pub unacknowledged: Duration,
 }
 
 impl SocketOptions {
-    /// A reader may pause for as long as a session may idle.
+    /// As the operator wants them.
     pub fn new(timeouts: &Timeouts) -> SocketOptions {
-        SocketOptions { keepalive: timeouts.keepalive, unacknowledged: timeouts.idle }
+        SocketOptions { keepalive: timeouts.keepalive }
     }
 
     fn apply(&self, socket: &SockRef<'_>) -> io::Result<()> {
@@ -47,8 +48,7 @@ impl SocketOptions {
             .with_interval((self.keepalive / KEEPALIVE_PROBES).max(Duration::from_secs(1)))
             .with_retries(KEEPALIVE_PROBES);
         socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_keepalive(&probes)?;
-        socket.set_tcp_user_timeout(Some(self.unacknowledged))
+        socket.set_tcp_keepalive(&probes)
     }
 }
 
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     fn options() -> SocketOptions {
-        SocketOptions { keepalive: Duration::from_secs(60), unacknowledged: Duration::from_secs(600) }
+        SocketOptions { keepalive: Duration::from_secs(60) }
     }
 
     fn loopback(port: u16) -> Listen {
@@ -239,7 +239,8 @@ mod tests {
         assert!(socket.tcp_nodelay().unwrap());
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(600)));
+        // It would overrule the line above.
+        assert_eq!(socket.tcp_user_timeout().unwrap(), None);
     }
 
     #[test]
