@@ -26,7 +26,8 @@ pub struct Event {
     pub readable: bool,
     /// Room to write, a connect that ended, or an error.
     pub writable: bool,
-    /// The peer will send no more: read on until the end shows.
+    /// A short read does not mean that nothing is left: read on until `WouldBlock`, or the end, shows. Above all, the
+    /// peer will send no more.
     pub read_closed: bool,
     /// An error is pending; [`Socket::take_error`], a read or a write will name it.
     pub error: bool,

@@ -48,6 +48,8 @@ impl SocketOptions {
             .with_interval((self.keepalive / KEEPALIVE_PROBES).max(Duration::from_secs(1)))
             .with_retries(KEEPALIVE_PROBES);
         socket.set_tcp_nodelay(true)?;
+        // Without this, reading drops the byte that was sent as urgent, and the stream has a hole.
+        socket.set_out_of_band_inline(true)?;
         socket.set_tcp_keepalive(&probes)
     }
 }
@@ -105,8 +107,8 @@ impl Net for OsNet {
     }
 
     fn register(&mut self, socket: &mut TcpStream, token: Token) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(socket, mio::Token(token.pack()), both)
+        let everything = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+        self.poll.registry().register(socket, mio::Token(token.pack()), everything)
     }
 }
 
@@ -115,7 +117,8 @@ fn translate(event: &mio::event::Event) -> Event {
         token: Token::unpack(event.token().0),
         readable: event.is_readable(),
         writable: event.is_writable(),
-        read_closed: event.is_read_closed(),
+        // A read stops at urgent data, however much lies behind it, and no further event tells of that.
+        read_closed: event.is_read_closed() || event.is_priority(),
         error: event.is_error(),
     }
 }
