@@ -61,7 +61,7 @@ pub trait Net {
     /// `WouldBlock` when the queue is empty; others, see `accept(2)`: most concern one connection only.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Socket, SocketAddr)>;
 
-    /// Starts connecting. The outcome is known at the first writable event: [`Socket::take_error`] tells.
+    /// Starts connecting. The outcome is known at the first writable event: [`Socket::connected`] tells.
     ///
     /// # Errors
     /// What can be known at once: no file descriptor, no route.
@@ -82,7 +82,13 @@ pub trait Socket: io::Read + io::Write {
     /// `NotConnected` if the peer reset the connection meanwhile.
     fn shutdown_write(&self) -> io::Result<()>;
 
-    /// The pending error, which reading it clears. `None` on a connect that ended: it succeeded.
+    /// Whether the connect that ended got us a peer.
+    ///
+    /// # Errors
+    /// Why it did not.
+    fn connected(&self) -> io::Result<()>;
+
+    /// The pending error, which reading it clears.
     ///
     /// # Errors
     /// None to expect; treat as the pending error itself.

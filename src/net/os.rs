@@ -128,6 +128,16 @@ impl Socket for TcpStream {
         self.shutdown(std::net::Shutdown::Write)
     }
 
+    /// Where nobody listens on a port of this host, a connect may pick that very port as its own, and TCP joins the
+    /// socket to itself: an echo that looks like a healthy backend, and keeps the real one from coming back to its port.
+    fn connected(&self) -> io::Result<()> {
+        match TcpStream::take_error(self)? {
+            Some(error) => Err(error),
+            None if self.local_addr()? == self.peer_addr()? => Err(io::ErrorKind::ConnectionRefused.into()),
+            None => Ok(()),
+        }
+    }
+
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         TcpStream::take_error(self)
     }
@@ -244,6 +254,16 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
         // It would overrule the line above.
         assert_eq!(socket.tcp_user_timeout().unwrap(), None);
+    }
+
+    #[test]
+    fn a_socket_connected_to_itself_is_not_connected() {
+        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let itself = socket.local_addr().unwrap();
+        socket.connect(&itself).unwrap();
+        let refused = TcpStream::from_std(socket.into()).connected().unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]

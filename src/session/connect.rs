@@ -94,7 +94,8 @@ impl<S: Socket> Connect<S> {
                 }
             };
             if pending.link.conn.writable() {
-                match verify(&pending.link.conn) {
+                // Writable is not connected.
+                match pending.link.conn.socket.connected() {
                     Ok(()) => return Outcome::Connected(pending.link),
                     Err(error) => failed(&pending.link.lease, &error, ctx),
                 }
@@ -148,14 +149,6 @@ fn failed<N: Net>(lease: &Lease, error: &io::Error, ctx: &mut Ctx<N>) {
     let backend = lease.backend();
     log::debug!("connect to {} ({}) failed: {error}", backend.name, backend.address);
     lease.connect_failed(ctx.now);
-}
-
-/// Writable is not connected: the pending error tells.
-fn verify<S: Socket>(conn: &Conn<S>) -> io::Result<()> {
-    match conn.socket.take_error()? {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
 }
 
 /// No descriptor, memory or port left: nothing the backend could help, and trying another one would not either.

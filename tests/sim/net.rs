@@ -216,6 +216,10 @@ impl Socket for SimSocket {
         self.call("fin", |world| world.wires[self.wire].link.shutdown_write(PROXY))
     }
 
+    fn connected(&self) -> io::Result<()> {
+        self.take_error()?.map_or(Ok(()), Err)
+    }
+
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         let take = |world: &mut World| Ok(world.wires[self.wire].link.ends[PROXY].error.take());
         self.call("take_error", take).map(|errno| errno.map(io::Error::from_raw_os_error))
