@@ -108,8 +108,9 @@ pub trait Socket: io::Read + io::Write {
     fn reset_on_close(&self) -> io::Result<()>;
 }
 
-/// Whether this host is out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): it concerns everybody and
-/// passes when something is closed, so waiting helps and trying again at once does not.
+/// Whether this host is out of descriptors, epoll watches or memory (EMFILE, ENFILE, ENOSPC, ENOBUFS, ENOMEM): it
+/// concerns everybody and passes when something is closed, so waiting helps and trying again at once does not.
 pub fn is_exhaustion(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOSPC | Errno::NOBUFS | Errno::NOMEM))
 }

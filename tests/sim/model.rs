@@ -90,7 +90,7 @@ fn session(world: &World, client: &Wire, backend: Option<&Wire>, line: &Line) {
         "finished" => assert_ne!(line.field("ended_by"), "proxy"),
         "reset" => assert_ne!(line.field("ended_by"), "proxy"),
         "no_backend" => nobody_would_have_served(world),
-        "out_of_sockets" => assert!(world.knobs.connect_exhausted > 0),
+        "out_of_sockets" => assert!(world.knobs.connect_exhausted + world.knobs.watch_exhausted > 0),
         "drain_timeout" => assert!(world.knobs.drain_at.is_some()),
         "idle_timeout" | "half_close_timeout" => somebody_was_stuck(client, backend, line),
         cause => panic!("an unheard-of cause: {cause}"),

@@ -106,7 +106,7 @@ impl Net for SimNet {
         world.progress += 1;
         let chance = world.knobs.connect_exhausted;
         if world.roll(chance) {
-            return Err(io::Error::from_raw_os_error([24, 99][world.rng.usize(..2)]));
+            return Err(io::Error::from_raw_os_error([24, 105][world.rng.usize(..2)]));
         }
         let wire = world.connect(address)?;
         world.note(("connect", wire));
@@ -115,6 +115,10 @@ impl Net for SimNet {
 
     fn register(&mut self, socket: &mut SimSocket, token: Token) -> io::Result<()> {
         let mut world = self.world.borrow_mut();
+        let chance = world.knobs.watch_exhausted;
+        if world.roll(chance) {
+            return Err(io::Error::from_raw_os_error(28));
+        }
         let wire = &mut world.wires[socket.wire];
         assert!(wire.token.is_none(), "registered twice");
         wire.token = Some(token);

@@ -195,7 +195,9 @@ impl World {
                 [self.rng.usize(..6)];
         }
         if mood == Mood::Unreachable {
-            return Err(std::io::Error::from_raw_os_error(101));
+            // No route, no host, no address of that family here (or no port left towards it), forbidden.
+            let errno = [101, 113, 99, 1][self.rng.usize(..4)];
+            return Err(std::io::Error::from_raw_os_error(errno));
         }
         let index = self.add_wire(Some(backend), address, mood, false);
         if mood != Mood::Blackhole {
