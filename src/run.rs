@@ -64,15 +64,17 @@ fn demonstrate(mut config: Config) -> Result<ExitCode, String> {
 
 /// Starts the workers, and stays until they have drained.
 fn serve(config: Config, demo: Option<Demo>) -> Result<ExitCode, String> {
+    // Watched from before the first client can come: a signal that arrives during the start drains, like any other.
+    let cannot_watch = |error| format!("lbproxy: cannot watch for signals: {error}");
+    let signals = Signals::new([SIGTERM, SIGINT]).map_err(cannot_watch)?;
     let running = worker::start(config).map_err(|error| format!("lbproxy: {error}"))?;
+    stop_on_signals(signals, running.stopper()).map_err(cannot_watch)?;
     for address in &running.addresses {
         log::info!("listening on {address}");
     }
     if let (Some(demo), Some(address)) = (&demo, running.addresses.first()) {
         demo.introduce(*address);
     }
-    stop_on_signals(running.stopper())
-        .map_err(|error| format!("lbproxy: cannot watch for signals: {error}"))?;
     Ok(wait(running))
 }
 
@@ -90,8 +92,7 @@ fn wait(running: Running) -> ExitCode {
 }
 
 /// The first SIGTERM or SIGINT drains, the second one ends the process at once.
-fn stop_on_signals(stopper: Stopper) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+fn stop_on_signals(mut signals: Signals, stopper: Stopper) -> io::Result<()> {
     let watch = move || {
         for (count, _) in signals.forever().enumerate() {
             if count > 0 {
