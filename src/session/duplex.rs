@@ -236,9 +236,9 @@ impl<S: Socket> Duplex<S> {
     }
 
     /// Everything that changes when something moves.
-    fn signs_of_life(&self) -> (u64, u64, bool, bool) {
-        let (up, down) = self.moved_bytes();
-        (up, down, self.up.source_ended(), self.down.source_ended())
+    fn signs_of_life(&self) -> [(u64, bool, bool); 2] {
+        // A break is one: it starts the time of a half-closed session, however long nothing had moved before.
+        [&self.up, &self.down].map(|pipe| (pipe.moved_bytes(), pipe.source_ended(), pipe.is_over()))
     }
 
     fn is_untouched(&self) -> bool {

@@ -50,6 +50,7 @@ pub struct Knobs {
     pub connect_exhausted: u32,
     pub watch_exhausted: u32,
     pub abort: u32,
+    pub long_pauses: u32,
     /// Report only what changed, not all that is ready: masks nothing.
     pub bare_edges: bool,
     pub drain_at: Option<Duration>,
@@ -90,6 +91,7 @@ impl Knobs {
             connect_exhausted: if rng.u8(..4) == 0 { rng.u32(1..200) } else { 0 },
             watch_exhausted: if rng.u8(..8) == 0 { rng.u32(1..100) } else { 0 },
             abort: sometimes(rng, 500),
+            long_pauses: if rng.u8(..4) == 0 { rng.u32(1..50) } else { 0 },
             bare_edges: rng.bool(),
             drain_at: (rng.u8(..4) == 0).then(|| Duration::from_millis(rng.u64(0..3_000))),
         }
