@@ -1,6 +1,6 @@
 //! At `max_connections`, clients wait in the kernel's queues: one for each listening address, none of them for ever.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
@@ -11,10 +11,14 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn start(backend: SocketAddr) -> Proxy {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_lbproxy"))
-            .args(["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--max-connections", "1"])
-            .args(["--backend", &backend.to_string()])
+    fn start(backend: SocketAddr, connections: usize, files: usize) -> Proxy {
+        let command = format!(
+            "ulimit -n {files}; exec {} --listen 127.0.0.1:0 --listen 127.0.0.1:0 --backend {backend} \
+             --max-connections {connections}",
+            env!("CARGO_BIN_EXE_lbproxy")
+        );
+        let mut process = Command::new("sh")
+            .args(["-c", &command])
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
@@ -53,6 +57,10 @@ fn greet(backend: TcpListener) {
     }
 }
 
+fn connect(address: &String) -> TcpStream {
+    TcpStream::connect(address).expect("the kernel queues it")
+}
+
 fn is_served(client: &mut TcpStream, within: Duration) -> bool {
     client.set_read_timeout(Some(within)).expect("not zero");
     client.read_exact(&mut [0]).is_ok()
@@ -61,11 +69,10 @@ fn is_served(client: &mut TcpStream, within: Duration) -> bool {
 #[test]
 fn a_busy_listener_does_not_starve_another_one() {
     let backend = TcpListener::bind("127.0.0.1:0").expect("binds");
-    let mut proxy = Proxy::start(backend.local_addr().expect("bound"));
+    let mut proxy = Proxy::start(backend.local_addr().expect("bound"), 1, 100);
     std::thread::spawn(move || greet(backend));
     let [busy, quiet] = [(); 2].map(|()| proxy.after("listening on "));
 
-    let connect = |address: &String| TcpStream::connect(address).expect("the kernel queues it");
     let mut queue: Vec<TcpStream> = (0..6).map(|_| connect(&busy)).collect();
     let mut alone = connect(&quiet);
     let mut served = 0;
@@ -74,5 +81,28 @@ fn a_busy_listener_does_not_starve_another_one() {
         assert!(is_served(&mut queue[0], Duration::from_secs(5)));
         queue.remove(0);
         served += 1;
+    }
+}
+
+/// With an odd number of descriptors, the last one lets a client in for whom there is no backend.
+#[test]
+fn without_descriptors_clients_wait_rather_than_being_turned_away() {
+    for files in [40, 41] {
+        let backend = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let mut proxy = Proxy::start(backend.local_addr().expect("bound"), 1000, files);
+        std::thread::spawn(move || greet(backend));
+        let address = proxy.after("listening on ");
+        let mut clients: Vec<TcpStream> = (0..80).map(|_| connect(&address)).collect();
+        let mut served = 0;
+        while is_served(&mut clients[served], Duration::from_millis(300)) {
+            served += 1;
+        }
+        assert!(served > 5, "{served} served");
+        let turned_away = clients.into_iter().skip(served).filter(|mut client| {
+            client.set_nonblocking(true).expect("it is a socket");
+            !matches!(client.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+        });
+        let turned_away = turned_away.count();
+        assert!(turned_away <= 10, "{turned_away} of {} turned away, with {files} files", 80 - served);
     }
 }

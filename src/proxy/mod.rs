@@ -91,7 +91,9 @@ impl<N: Net> Proxy<N> {
     pub fn drain(&mut self) {
         if self.drain_deadline.is_none() {
             self.listeners.expect_all();
-            while self.accept() {}
+            // As many as can be queued now; under a flood, more would come for ever.
+            let rounds = self.ctx.config.limits.backlog as usize / ACCEPT_BATCH + 1;
+            let _ = (0..rounds).all(|_| self.accept());
             self.listeners.close();
             self.first_listener = 0;
             self.drain_deadline = Some(self.ctx.now + self.ctx.config.timeouts.drain);
@@ -224,6 +226,11 @@ impl<N: Net> Proxy<N> {
 
     /// The one place where sessions end. Dropping one closes its sockets and releases its backend.
     fn close(&mut self, id: SessionId, reason: Reason) {
+        if matches!(reason.cause, Cause::Exhausted(_)) {
+            // Whoever is accepted now would be turned away as well; in the queue, waiting costs nothing.
+            self.ctx.metrics.accept_pauses += 1;
+            self.listeners.rest(self.ctx.now);
+        }
         if let Some(mut tenant) = self.sessions.remove(id) {
             tenant.session.finish(reason, &mut self.ctx);
             self.ctx.metrics.closed += 1;
