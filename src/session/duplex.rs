@@ -109,7 +109,10 @@ impl<S: Socket> Duplex<S> {
         // Down first: a backend's reset shows before a client's byte is given to it, while a retry is safe.
         let down = self.down.turn(&mut self.link.conn, client, budget_bytes, &mut ctx.buffers);
         if matches!(down, Progress::SourceBroke(_)) && self.is_untouched() {
-            self.link.lease.failed_at_once(ctx.now);
+            // Long after the connect, it may still be replaced, but has been judged by its better days.
+            if !self.judged {
+                self.link.lease.failed_at_once(ctx.now);
+            }
             return Verdict::Stillborn;
         }
         let down_spent = self.absorb(down, Side::Backend, ctx);
