@@ -34,7 +34,8 @@ use world::World;
 
 /// Turns in a row that may achieve nothing: more is spinning.
 const IDLE_TURNS: usize = 200;
-/// Things that may happen in one run: more is a livelock.
+/// Turns that one run may take, and things that may happen in it: more is a livelock.
+const MAX_TURNS: u64 = 500_000;
 const MAX_STEPS: u64 = 2_000_000;
 /// Seeds run by a plain `cargo test`.
 const DEFAULT_SEEDS: u64 = 600;
@@ -100,7 +101,8 @@ fn run(seed: u64) -> u64 {
     let (mut proxy, pool) = build(seed, &world, epoch);
     let drain_at = world.borrow().knobs.drain_at;
     let mut idle_turns = 0;
-    loop {
+    for turn in 0.. {
+        assert!(turn < MAX_TURNS, "no end in sight");
         let (before, progress) = (world.borrow().now, world.borrow().progress);
         proxy.turn().expect("the simulated queue does not fail");
         let (now, progress) = (world.borrow().now, world.borrow().progress - progress);

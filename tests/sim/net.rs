@@ -37,7 +37,7 @@ impl Drop for SimListener {
         let mut world = self.0.borrow_mut();
         world.listening = false;
         while let Some(wire) = world.queue.pop_front() {
-            world.turned_away += 1;
+            world.reset_in_queue += 1;
             world.wires[wire].link.reset_on_close(PROXY);
             world.drop_proxy_end(wire);
         }
@@ -179,7 +179,9 @@ impl SimSocket {
         if matches!(what, "read" | "write") && world.roll(chance) {
             return Err(io::ErrorKind::Interrupted.into());
         }
+        let refused = world.refused(self.wire);
         let outcome = call(&mut world);
+        world.refusals_told += usize::from(refused && !world.refused(self.wire));
         world.progress += u64::from(outcome.is_ok());
         world.note((what, self.wire, outcome.is_ok()));
         world.settle(self.wire);
