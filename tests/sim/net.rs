@@ -89,11 +89,13 @@ impl Net for SimNet {
         if world.queue.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        if world.now < world.exhausted_until {
+            return Err(io::Error::from_raw_os_error([24, 23, 105, 12][world.rng.usize(..4)]));
+        }
         let chance = world.knobs.accept_fails;
         if world.roll(chance) {
-            let errno = [24, 23, 105, 12, 103, 4][world.rng.usize(..6)];
-            world.progress += 1;
-            return Err(io::Error::from_raw_os_error(errno));
+            world.exhausted_until = world.now + Duration::from_millis(world.rng.u64(0..400));
+            return Err(io::Error::from_raw_os_error([103, 4][world.rng.usize(..2)]));
         }
         let wire = world.queue.pop_front().expect("looked above");
         world.note(("accept", wire));

@@ -55,6 +55,8 @@ pub struct World {
     sequence: u64,
     /// Clients that had connected when the listener was closed, and were not accepted.
     pub reset_in_queue: usize,
+    /// Until when the host has no descriptor for another connection.
+    pub exhausted_until: Duration,
     /// Calls of the proxy that achieved something: what separates work from spinning.
     pub progress: u64,
     trace: DefaultHasher,
@@ -77,6 +79,7 @@ impl World {
             schedule: BinaryHeap::new(),
             sequence: 0,
             reset_in_queue: 0,
+            exhausted_until: Duration::ZERO,
             refusals_told: 0,
             progress: 0,
             trace: DefaultHasher::new(),
@@ -109,6 +112,15 @@ impl World {
 
     pub fn next_at(&self) -> Option<Duration> {
         self.schedule.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Lets time pass until somebody queues, in half of the cases, but not for long.
+    pub fn await_arrival(&mut self) {
+        let until = self.now + Duration::from_millis(200);
+        let patient = self.rng.bool();
+        while patient && self.queue.is_empty() && self.next_at().is_some_and(|at| at <= until) {
+            self.step();
+        }
     }
 
     /// Lets everything happen that is still under way.
