@@ -16,6 +16,7 @@ use std::path::Path;
 const FLOORS: &[(&str, u32)] = &[
     ("token.rs", 0),
     ("timers.rs", 0),
+    ("logging.rs", 0),
     ("config/", 0),
     ("relay/buffer.rs", 1),
     ("balance/", 1),
