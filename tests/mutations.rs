@@ -222,7 +222,7 @@ impl Copy {
             .args([PATIENCE_S, env!("CARGO")])
             .args(arguments)
             .current_dir(&self.tree)
-            .env("CARGO_TARGET_DIR", root().join("target/mutations/target"))
+            .env("CARGO_TARGET_DIR", root().join("target"))
             .env("SIM_SEEDS", SEEDS)
             .env("RUST_BACKTRACE", "0")
             .env_remove("SIM_SEED")
