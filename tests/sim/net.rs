@@ -12,6 +12,9 @@ use lbproxy::token::Token;
 use super::tcp::{Flags, PROXY};
 use super::world::World;
 
+/// Calls on sockets that one turn of the proxy may make: more is a loop that waits for what cannot happen in it.
+const CALLS_MAX: usize = 1_000_000;
+
 pub type Shared = Rc<RefCell<World>>;
 
 pub struct SimNet {
@@ -55,6 +58,7 @@ impl Net for SimNet {
     fn poll(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         events.clear();
         let mut world = self.world.borrow_mut();
+        world.calls = 0;
         // Even a turn that waits for nothing takes its time, and the world goes on meanwhile.
         let busy = Duration::from_micros(world.rng.u64(1..=50));
         let until = timeout.map(|timeout| world.now + timeout.max(busy));
@@ -185,6 +189,8 @@ impl SimSocket {
     /// Does something to the wire and lets the world take note.
     fn call<T>(&self, what: &str, call: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
         let mut world = self.world.borrow_mut();
+        world.calls += 1;
+        assert!(world.calls < CALLS_MAX, "one turn that never ends");
         let chance = world.knobs.interrupted;
         if matches!(what, "read" | "write") && world.roll(chance) {
             return Err(io::ErrorKind::Interrupted.into());

@@ -64,6 +64,8 @@ pub struct World {
     sequence: u64,
     /// Clients that had connected when the listener was closed, and were not accepted.
     pub reset_in_queue: usize,
+    /// Calls on sockets since the proxy last waited.
+    pub calls: usize,
     /// Until when the host has no descriptor for another connection.
     pub exhausted_until: Duration,
     /// Calls of the proxy that achieved something: what separates work from spinning.
@@ -88,6 +90,7 @@ impl World {
             schedule: BinaryHeap::new(),
             sequence: 0,
             reset_in_queue: 0,
+            calls: 0,
             exhausted_until: Duration::ZERO,
             refusals_told: 0,
             progress: 0,
