@@ -65,14 +65,15 @@ fn demonstrate(mut config: Config) -> Result<ExitCode, String> {
 /// Starts the workers, and stays until they have drained.
 fn serve(config: Config, demo: Option<Demo>) -> Result<ExitCode, String> {
     let running = worker::start(config).map_err(|error| format!("lbproxy: {error}"))?;
+    // Before anybody hears that it listens: whoever does may stop it at once.
+    stop_on_signals(running.stopper())
+        .map_err(|error| format!("lbproxy: cannot watch for signals: {error}"))?;
     for address in &running.addresses {
         log::info!("listening on {address}");
     }
     if let (Some(demo), Some(address)) = (&demo, running.addresses.first()) {
         demo.introduce(*address);
     }
-    stop_on_signals(running.stopper())
-        .map_err(|error| format!("lbproxy: cannot watch for signals: {error}"))?;
     Ok(wait(running))
 }
 
