@@ -39,7 +39,7 @@ fn much_goes_both_ways_at_once_through_slow_readers_in_little_memory() {
     let senders = [sending(up, &client), sending(down, &serving)];
     let receivers = [receiving(1, 3_000, serving), receiving(2, 7_000, client)];
     assert_eq!(receivers.map(|receiver| receiver.join().unwrap()), [TOTAL_BYTES; 2]);
-    senders.map(|sender| sender.join().unwrap());
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
     let (_, at_most) = proxy.memory_bytes();
     assert!(at_most < at_start + GROWTH_BYTES, "{at_start} bytes at the start, {at_most} at the most");
     let line = proxy.access_line();

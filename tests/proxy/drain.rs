@@ -5,12 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 use rustix::process::Signal;
 
 use crate::support::{
-    Proxy, Scripted, assert_connected, expect_end, finish_sending, greeter, letter, rest, say, wait_until,
+    Proxy, Scripted, assert_connected, expect_end, finish_sending, greeter, letter, reset, rest, say,
+    wait_until,
 };
 
 /// Closed listeners are seen from outside only by who is refused.
 fn wait_until_refused(address: SocketAddr) {
-    wait_until("connections to be refused", || TcpStream::connect(address).is_err());
+    wait_until("connections to be refused", || TcpStream::connect(address).map(reset).is_err());
 }
 
 #[test]

@@ -51,6 +51,8 @@ fn clients_beyond_the_limit_wait_until_one_leaves() {
     drop(first);
     assert_eq!(letter(&mut patient(third)), 'a');
     assert_eq!(backend.accepted(), 3);
+    drop(second);
+    proxy.access_lines(2);
     // One warning for the whole time in which it was full.
     let warnings = proxy.stderr.so_far().iter().filter(|line| line.contains("clients wait")).count();
     assert_eq!(warnings, 1);

@@ -1,8 +1,7 @@
 //! Backends that accept connections and then fail, and what is held against them.
 
 use crate::support::{
-    Access, Proxy, Refusing, Scripted, expect_end, greeter, letter, reset, rest_until_reset, say, serve,
-    wait_until,
+    Proxy, Refusing, Scripted, expect_end, greeter, letter, reset, rest_until_reset, say, serve, wait_until,
 };
 
 /// Penalties longer than any test: what was passed over once stays so.
@@ -74,16 +73,17 @@ fn a_failing_backend_does_not_draw_all_traffic() {
     let (down, resetting, up) = (Refusing::new(), serve(reset), greeter('c'));
     let addresses = [down.address, resetting.address, up.address];
     let proxy = Proxy::before(&addresses, &format!("-v --policy fewest_connections {LONG_BACKOFF}"));
-    let clients: Vec<_> = (0..100).map(|_| proxy.connect()).collect();
-    for mut client in clients {
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        let mut client = proxy.connect();
         assert_eq!(letter(&mut client), 'c');
+        held.push(client);
     }
-    assert!(proxy.access_lines(100).iter().all(|line: &Access| line.backend == up.address.to_string()));
-    let refused = format!("connect to {0} ({0}) failed", down.address);
+    drop(held);
+    proxy.access_lines(100);
+    let refused = format!("connect to {} ", down.address);
     let refused = proxy.stderr.so_far().iter().filter(|line| line.contains(&refused)).count();
-    // More than one only if clients were on their way there already, when the first was refused.
-    assert!((1..=10).contains(&refused), "{refused} attempts");
-    assert!((3..=10).contains(&resetting.accepted()), "{} attempts", resetting.accepted());
+    assert_eq!((refused, resetting.accepted(), up.accepted()), (1, 3, 100));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_backend_that_comes_back_gets_clients_again() {
         trial.is_some()
     });
     say(&mut trial.unwrap(), b"a");
-    proxy.stderr.wait_for_text(&format!("backend {} is back", back.address));
+    proxy.stderr.wait_for_text("is back");
     held.push(proxy.connect());
     back.accept();
 }

@@ -136,15 +136,14 @@ fn a_backend_killed_under_load_costs_only_what_it_was_transmitting() {
     let mut command = Command::new(crate::support::ECHO_CLIENT);
     let mut client = Program::start(command.args(arguments.split_whitespace()));
     proxy.wait_for_sockets(2 * 50);
+    proxy.wait_for_work();
     one.signal(rustix::process::Signal::KILL);
     let ended = client.ended();
-    let log = proxy.access_lines(50);
-    let survived = log.iter().filter(|line| line.backend == second.to_string());
-    assert!(survived.clone().all(|line| line.end() == "client finished" && line.up_bytes == line.down_bytes));
-    assert_eq!(survived.count(), 25, "{ended:?}");
-    let lost =
-        ended.stderr.iter().filter_map(|line| line.split_once(" × ")?.0.parse::<usize>().ok()).sum::<usize>();
-    assert!(lost <= 25, "{ended:?}");
+    let (lost, survived): (Vec<_>, Vec<_>) =
+        proxy.access_lines(50).into_iter().partition(|line| line.backend == first.to_string());
+    assert!(survived.iter().all(|line| line.end() == "client finished" && line.up_bytes == line.down_bytes));
+    assert!(lost.iter().all(|line| line.ended_by == "backend"), "{lost:?}");
+    assert_eq!((lost.len(), survived.len()), (25, 25), "{ended:?}");
     let accurate: u32 = ended.stdout[0].split(' ').nth(1).unwrap().parse().unwrap();
     assert!((50_000..100_000).contains(&accurate), "{ended:?}");
 }

@@ -99,7 +99,7 @@ fn wrk_finds_no_socket_error() {
     }
     let (_one, first) = Program::backend(HTTP_BACKEND, "");
     let (_two, second) = Program::backend(HTTP_BACKEND, "");
-    let proxy = Proxy::before(&[first, second], "-q");
+    let proxy = Proxy::before(&[first, second], "");
     let url = format!("http://{}/", proxy.address());
     let ended = finish(Command::new("wrk").args(["-t2", "-c100", "-d2s", &url]));
     let report = ended.stdout.join("\n");

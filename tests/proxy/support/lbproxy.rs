@@ -108,6 +108,12 @@ impl Proxy {
         proc::threads(self.pid())
     }
 
+    /// Waits until it has done a good deal more than it has so far.
+    pub(crate) fn wait_for_work(&self) {
+        let enough = proc::cpu_ticks(self.pid()) + 20;
+        wait_until("the proxy to work", || proc::cpu_ticks(self.pid()) >= enough);
+    }
+
     /// Watches it for a second in which it has nothing to do.
     pub(crate) fn assert_idle(&self) {
         let before = proc::cpu_ticks(self.pid());
