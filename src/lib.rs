@@ -8,6 +8,7 @@ pub mod config;
 pub mod ctx;
 pub mod demo;
 pub mod lab;
+pub mod logging;
 pub mod metrics;
 pub mod net;
 pub mod proxy;

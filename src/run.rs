@@ -6,13 +6,13 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use log::LevelFilter;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{self, Command, Failure};
+use crate::cli::{self, Command, Failure, Run};
 use crate::config::Config;
 use crate::demo::Demo;
+use crate::logging::{self, Flusher};
 use crate::net::os;
 use crate::worker::{self, Running, Stopper};
 
@@ -24,14 +24,8 @@ where
 {
     let outcome = match cli::parse(args, os::raise_fd_limit()) {
         Ok(Command::Print { text, warnings }) => print(&text, &warnings),
-        Ok(Command::Run(run)) => {
-            start_logging(run.log_level, &run.warnings);
-            serve(run.config, None)
-        }
-        Ok(Command::Demo(run)) => {
-            start_logging(run.log_level, &run.warnings);
-            demonstrate(run.config)
-        }
+        Ok(Command::Run(run)) => with_log(run, |config, log| serve(config, None, log)),
+        Ok(Command::Demo(run)) => with_log(run, demonstrate),
         Err(failure) => Err(failure.to_string()),
     };
     outcome.unwrap_or_else(|message| {
@@ -50,30 +44,39 @@ fn print(text: &str, warnings: &[String]) -> Result<ExitCode, String> {
     }
 }
 
-fn start_logging(level: LevelFilter, warnings: &[String]) {
-    env_logger::Builder::new().filter_level(level).parse_default_env().init();
-    warnings.iter().for_each(|warning| log::warn!("{warning}"));
+/// Does `work` with a log, and lets its last lines out.
+fn with_log(
+    run: Run,
+    work: impl FnOnce(Config, &Flusher) -> Result<ExitCode, String>,
+) -> Result<ExitCode, String> {
+    let log = logging::start(run.log_level).map_err(|error| format!("lbproxy: cannot log: {error}"))?;
+    run.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    let outcome = work(run.config, &log);
+    log.flush();
+    outcome
 }
 
-fn demonstrate(mut config: Config) -> Result<ExitCode, String> {
+fn demonstrate(mut config: Config, log: &Flusher) -> Result<ExitCode, String> {
     let demo =
         Demo::start().map_err(|error| format!("lbproxy: cannot start the demo's backends: {error}"))?;
     config.pools.iter_mut().for_each(|pool| pool.backends = demo.backends());
-    serve(config, Some(demo))
+    serve(config, Some(demo), log)
 }
 
 /// Starts the workers, and stays until they have drained.
-fn serve(config: Config, demo: Option<Demo>) -> Result<ExitCode, String> {
-    let running = worker::start(config).map_err(|error| format!("lbproxy: {error}"))?;
-    // Before anybody hears that it listens: whoever does may stop it at once.
-    stop_on_signals(running.stopper())
+fn serve(config: Config, demo: Option<Demo>, log: &Flusher) -> Result<ExitCode, String> {
+    // Before anybody can know that we are there: from then on a signal drains.
+    let signals = Signals::new([SIGTERM, SIGINT])
         .map_err(|error| format!("lbproxy: cannot watch for signals: {error}"))?;
+    let running = worker::start(config).map_err(|error| format!("lbproxy: {error}"))?;
     for address in &running.addresses {
         log::info!("listening on {address}");
     }
     if let (Some(demo), Some(address)) = (&demo, running.addresses.first()) {
         demo.introduce(*address);
     }
+    drain_on(signals, running.stopper(), log.clone())
+        .map_err(|error| format!("lbproxy: cannot watch for signals: {error}"))?;
     Ok(wait(running))
 }
 
@@ -90,13 +93,13 @@ fn wait(running: Running) -> ExitCode {
     }
 }
 
-/// The first SIGTERM or SIGINT drains, the second one ends the process at once.
-fn stop_on_signals(stopper: Stopper) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+/// The first signal drains, the second one ends the process at once.
+fn drain_on(mut signals: Signals, stopper: Stopper, log: Flusher) -> io::Result<()> {
     let watch = move || {
         for (count, _) in signals.forever().enumerate() {
             if count > 0 {
                 log::warn!("second signal: ending now");
+                log.flush();
                 std::process::exit(1);
             }
             log::info!("draining: no new connections, a second signal ends those that are left");

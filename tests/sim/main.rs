@@ -34,7 +34,8 @@ use world::World;
 
 /// Turns in a row that may achieve nothing: more is spinning.
 const IDLE_TURNS: usize = 200;
-/// Things that may happen in one run: more is a livelock.
+/// Turns that one run may take, and things that may happen in it: more is a livelock.
+const MAX_TURNS: u64 = 500_000;
 const MAX_STEPS: u64 = 2_000_000;
 /// Seeds run by a plain `cargo test`.
 const DEFAULT_SEEDS: u64 = 600;
@@ -99,16 +100,20 @@ fn run(seed: u64) -> u64 {
     let world: Shared = Rc::new(RefCell::new(World::new(seed)));
     let (mut proxy, pool) = build(seed, &world, epoch);
     let drain_at = world.borrow().knobs.drain_at;
-    let mut idle_turns = 0;
-    loop {
+    let (mut idle_turns, mut draining) = (0, false);
+    for turn in 0.. {
+        assert!(turn < MAX_TURNS, "no end in sight");
         let (before, progress) = (world.borrow().now, world.borrow().progress);
         proxy.turn().expect("the simulated queue does not fail");
         let (now, progress) = (world.borrow().now, world.borrow().progress - progress);
         let slept = now - before > Duration::from_millis(1);
         idle_turns = if progress > 0 || slept { 0 } else { idle_turns + 1 };
         assert!(idle_turns < IDLE_TURNS, "spinning at {now:?}");
-        if drain_at.is_some_and(|at| at <= now) {
+        if drain_at.is_some_and(|at| at <= now) && !draining {
+            // Clients may connect between the loop's last look at the queue and the signal.
+            world.borrow_mut().await_arrival();
             proxy.drain();
+            draining = true;
         }
         if proxy.is_drained() {
             world.borrow_mut().finish();

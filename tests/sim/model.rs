@@ -15,7 +15,12 @@ use super::world::{Wire, World};
 /// Checks a run that has come to its end.
 pub fn check(world: &World, proxy: &Proxy<SimNet>, pool: &Pool, lines: &[Line]) {
     nothing_is_left(world, proxy, pool);
+    nobody_is_dropped(world, proxy);
     counters_agree(proxy, lines);
+    assert!(
+        proxy.metrics().connects_failed as usize >= world.refusals_told,
+        "a refusal taken for something else"
+    );
     let by_stream = backends_by_client(world);
     for line in lines {
         let client = client_of(world, line);
@@ -33,6 +38,12 @@ fn nothing_is_left(world: &World, proxy: &Proxy<SimNet>, pool: &Pool) {
     for (index, wire) in world.wires.iter().enumerate() {
         assert!(wire.link.ends[PROXY].closed, "wire {index} was never closed");
     }
+}
+
+/// Closing a listener resets who is queued: nobody should be, unless the proxy could not accept them.
+fn nobody_is_dropped(world: &World, proxy: &Proxy<SimNet>) {
+    let excused = proxy.metrics().limit_reached > 0 || proxy.metrics().accept_pauses > 0;
+    assert!(world.reset_in_queue == 0 || excused, "{} clients dropped from the queue", world.reset_in_queue);
 }
 
 fn counters_agree(proxy: &Proxy<SimNet>, lines: &[Line]) {
@@ -143,9 +154,17 @@ fn nobody_would_have_served(world: &World) {
 
 /// Time ran out only where a peer's script allows for it: it does not read, or both wait for the other one's end.
 fn somebody_was_stuck(client: &Wire, backend: Option<&Wire>, line: &Line) {
-    let scripts: Vec<_> = [Some(client), backend].into_iter().flatten().flat_map(|wire| &wire.peer).collect();
-    let deaf = scripts.iter().any(|peer| peer.script.deaf);
-    // Unpaired, because nothing was said: then we do not know the backend's script.
-    let both_wait = scripts.iter().all(|peer| peer.script.finishes_last) || scripts.len() < 2;
-    assert!(deaf || both_wait, "timed out although both peers were willing: {line:?}");
+    let Some((client, backend)) = client.peer.as_ref().zip(backend.and_then(|wire| wire.peer.as_ref()))
+    else {
+        return; // Nothing was said, so we cannot tell who was there.
+    };
+    if client.script.deaf || backend.script.deaf {
+        return;
+    }
+    let both_wait = client.script.finishes_last && backend.script.finishes_last;
+    assert!(both_wait, "timed out although both peers were willing: {line:?}");
+    for (from, to) in [(client, backend), (backend, client)] {
+        assert_eq!(from.sent, from.script.to_send, "timed out with something left to send: {line:?}");
+        assert_eq!(to.received, from.sent, "timed out with something left to deliver: {line:?}");
+    }
 }

@@ -37,7 +37,7 @@ impl Drop for SimListener {
         let mut world = self.0.borrow_mut();
         world.listening = false;
         while let Some(wire) = world.queue.pop_front() {
-            world.turned_away += 1;
+            world.reset_in_queue += 1;
             world.wires[wire].link.reset_on_close(PROXY);
             world.drop_proxy_end(wire);
         }
@@ -89,11 +89,13 @@ impl Net for SimNet {
         if world.queue.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        if world.now < world.exhausted_until {
+            return Err(io::Error::from_raw_os_error([24, 23, 105, 12][world.rng.usize(..4)]));
+        }
         let chance = world.knobs.accept_fails;
         if world.roll(chance) {
-            let errno = [24, 23, 105, 12, 103, 4][world.rng.usize(..6)];
-            world.progress += 1;
-            return Err(io::Error::from_raw_os_error(errno));
+            world.exhausted_until = world.now + Duration::from_millis(world.rng.u64(0..400));
+            return Err(io::Error::from_raw_os_error([103, 4][world.rng.usize(..2)]));
         }
         let wire = world.queue.pop_front().expect("looked above");
         world.note(("accept", wire));
@@ -179,7 +181,9 @@ impl SimSocket {
         if matches!(what, "read" | "write") && world.roll(chance) {
             return Err(io::ErrorKind::Interrupted.into());
         }
+        let refused = world.refused(self.wire);
         let outcome = call(&mut world);
+        world.refusals_told += usize::from(refused && !world.refused(self.wire));
         world.progress += u64::from(outcome.is_ok());
         world.note((what, self.wire, outcome.is_ok()));
         world.settle(self.wire);

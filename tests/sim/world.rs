@@ -49,10 +49,14 @@ pub struct World {
     pub listening: bool,
     /// Tokens of sockets that are no more.
     pub graveyard: Vec<Token>,
+    /// Refusals that the proxy was told of.
+    pub refusals_told: usize,
     schedule: BinaryHeap<Reverse<(Duration, u64, What)>>,
     sequence: u64,
-    /// Clients that found nobody listening.
-    pub turned_away: usize,
+    /// Clients that had connected when the listener was closed, and were not accepted.
+    pub reset_in_queue: usize,
+    /// Until when the host has no descriptor for another connection.
+    pub exhausted_until: Duration,
     /// Calls of the proxy that achieved something: what separates work from spinning.
     pub progress: u64,
     trace: DefaultHasher,
@@ -74,7 +78,9 @@ impl World {
             graveyard: Vec::new(),
             schedule: BinaryHeap::new(),
             sequence: 0,
-            turned_away: 0,
+            reset_in_queue: 0,
+            exhausted_until: Duration::ZERO,
+            refusals_told: 0,
             progress: 0,
             trace: DefaultHasher::new(),
             talkative: std::env::var_os("SIM_TRACE").is_some(),
@@ -106,6 +112,15 @@ impl World {
 
     pub fn next_at(&self) -> Option<Duration> {
         self.schedule.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Lets time pass until somebody queues, in half of the cases, but not for long.
+    pub fn await_arrival(&mut self) {
+        let until = self.now + Duration::from_millis(200);
+        let patient = self.rng.bool();
+        while patient && self.queue.is_empty() && self.next_at().is_some_and(|at| at <= until) {
+            self.step();
+        }
     }
 
     /// Lets everything happen that is still under way.
@@ -146,7 +161,6 @@ impl World {
 
     fn arrive(&mut self, client: usize) {
         if !self.listening {
-            self.turned_away += 1;
             return;
         }
         let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + (client % 9) as u8));
@@ -203,6 +217,11 @@ impl World {
             self.schedule(after, What::Connected(index));
         }
         Ok(index)
+    }
+
+    /// Whether the proxy's end holds a refusal that it has not been told of.
+    pub fn refused(&self, index: usize) -> bool {
+        self.wires[index].link.ends[PROXY].error == Some(ECONNREFUSED)
     }
 
     fn connected(&mut self, index: usize) {

@@ -1,0 +1,280 @@
+//! The simulation, tested: the proxy is broken on purpose, in every way listed here, and each time `tests/sim` must
+//! notice. It takes minutes, so it only runs when asked for: `cargo test --test mutations -- --ignored`; with
+//! `MUTATION=words` only those whose name contains the words.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// One way to break the proxy: in `file`, `find` (which occurs once) becomes `replace`.
+struct Mutation {
+    what: &'static str,
+    file: &'static str,
+    find: &'static str,
+    replace: &'static str,
+}
+
+/// Seeds that each broken proxy gets to betray itself.
+const SEEDS: &str = "2000";
+/// Some mutations make the proxy loop for ever: so many seconds are enough for a build, and for a run.
+const PATIENCE_S: &str = "120";
+/// How timeout(1) exits when it had to.
+const EXIT_TIMED_OUT: i32 = 124;
+
+const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        what: "forget to release a backend's counter",
+        file: "src/balance/lease.rs",
+        find: "self.backend.release();",
+        replace: "",
+    },
+    Mutation {
+        what: "ignore the epoch of an event",
+        file: "src/proxy/table.rs",
+        find: "(*epoch == id.epoch).then_some(tenant)",
+        replace: "Some(tenant)",
+    },
+    Mutation {
+        what: "ignore which attempt an event is about",
+        file: "src/session/connect.rs",
+        find: "&& pending.link.attempt == attempt",
+        replace: "&& attempt < 255",
+    },
+    Mutation {
+        what: "drop the run queue",
+        file: "src/proxy/mod.rs",
+        find: "self.run_queue.push_back(id);",
+        replace: "",
+    },
+    Mutation {
+        what: "take a spent budget for having nothing to do",
+        file: "src/relay/pipe.rs",
+        find: "return Progress::Spent;",
+        replace: "return Progress::Waiting;",
+    },
+    Mutation {
+        what: "ignore events of a session in the run queue",
+        file: "src/proxy/mod.rs",
+        find: "tenant.session.note(&event, side, attempt);",
+        replace: "if !tenant.queued { tenant.session.note(&event, side, attempt); }",
+    },
+    Mutation {
+        what: "clear readiness when a read filled the buffer",
+        file: "src/relay/conn.rs",
+        find: "Some(count) if count < space.len() && !self.read_closed",
+        replace: "Some(count) if count <= space.len() && !self.read_closed",
+    },
+    Mutation {
+        what: "clear readiness on a short read although the end is still to be read",
+        file: "src/relay/conn.rs",
+        find: "Some(count) if count < space.len() && !self.read_closed",
+        replace: "Some(count) if count < space.len()",
+    },
+    Mutation {
+        what: "take an interruption for a full socket",
+        file: "src/relay/conn.rs",
+        find: "Err(error) if error.kind() == io::ErrorKind::Interrupted => {}",
+        replace: "Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),",
+    },
+    Mutation {
+        what: "take what a broken connection reads as for a clean end",
+        file: "src/relay/conn.rs",
+        find: "Err(error) => self.broke = Some(error.kind()),",
+        replace: "Err(_) => {}",
+    },
+    Mutation {
+        what: "read on, and pass the FIN on, while bytes are owed",
+        file: "src/relay/pipe.rs",
+        find: "Ok(false) => return Progress::Waiting,",
+        replace: "Ok(false) => {}",
+    },
+    Mutation {
+        what: "keep the FIN to ourselves",
+        file: "src/relay/pipe.rs",
+        find: "sink.socket.shutdown_write()?;",
+        replace: "",
+    },
+    Mutation {
+        what: "lose a buffer when a direction is given up",
+        file: "src/relay/pipe.rs",
+        find: "        if let Some(buffer) = self.owed.take() {\n            buffers.give(buffer);\n        }",
+        replace: "        drop((self.owed.take(), buffers));",
+    },
+    Mutation {
+        what: "try another backend after bytes were moved",
+        file: "src/session/duplex.rs",
+        find: "if matches!(down, Progress::SourceBroke(_)) && self.is_untouched() {",
+        replace: "if matches!(down, Progress::SourceBroke(_)) {",
+    },
+    Mutation {
+        what: "end the session when one direction is over",
+        file: "src/session/duplex.rs",
+        find: "if self.up.is_over() && self.down.is_over() {",
+        replace: "if self.up.is_over() || self.down.is_over() {",
+    },
+    Mutation {
+        what: "close where a reset should be passed on",
+        file: "src/session/duplex.rs",
+        find: "if let Err(error) = survivor.socket.reset_on_close() {",
+        replace: "if let Err(error) = Ok::<(), std::io::Error>(()) {",
+    },
+    Mutation {
+        what: "reset before the peer has everything",
+        file: "src/session/duplex.rs",
+        find: "if acknowledged ||",
+        replace: "if acknowledged || waited < RESET_POLL ||",
+    },
+    Mutation {
+        what: "take writable for connected",
+        file: "src/session/connect.rs",
+        find: "match verify(&pending.link.conn) {",
+        replace: "match Ok::<(), io::Error>(()) {",
+    },
+    Mutation {
+        what: "wait for ever for a connect",
+        file: "src/session/connect.rs",
+        find: "} else if ctx.now >= pending.give_up_at {",
+        replace: "} else if false {",
+    },
+    Mutation {
+        what: "arm no timer again that came up early",
+        file: "src/proxy/mod.rs",
+        find: "Some(at) if at > now => self.timers.arm(slot, at),",
+        replace: "Some(at) if at > now => {}",
+    },
+    Mutation {
+        what: "accept one connection too many",
+        file: "src/proxy/mod.rs",
+        find: "if self.sessions.len() >= self.max_connections {",
+        replace: "if self.sessions.len() > self.max_connections {",
+    },
+    Mutation {
+        what: "forget a listener that ran into the descriptor limit",
+        file: "src/proxy/listeners.rs",
+        find: "listener.resume_at = Some(now + PAUSE);",
+        replace: "listener.pending = false;",
+    },
+    Mutation {
+        what: "ask a listener again and again at the descriptor limit",
+        file: "src/proxy/listeners.rs",
+        find: "listener.resume_at = Some(now + PAUSE);",
+        replace: "",
+    },
+    Mutation {
+        what: "drop the accept queue on drain",
+        file: "src/proxy/mod.rs",
+        find: "while self.accept() {}",
+        replace: "",
+    },
+    Mutation {
+        what: "never cut who does not finish draining",
+        file: "src/proxy/mod.rs",
+        find: "if self.drain_deadline.is_some_and(|deadline| deadline <= now) {",
+        replace: "if false {",
+    },
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn mutate(mutation: &Mutation) -> String {
+    let text = fs::read_to_string(root().join(mutation.file)).expect(mutation.file);
+    let found = text.matches(mutation.find).count();
+    assert_eq!(found, 1, "{}: {:?} occurs {found} times in {}", mutation.what, mutation.find, mutation.file);
+    text.replace(mutation.find, mutation.replace)
+}
+
+#[test]
+fn every_mutation_still_finds_its_place() {
+    assert!(MUTATIONS.len() >= 10);
+    MUTATIONS.iter().for_each(|mutation| drop(mutate(mutation)));
+}
+
+/// A copy of the library and its simulation, without programs and benches: less to build each time.
+struct Copy {
+    tree: PathBuf,
+}
+
+impl Copy {
+    fn make() -> Copy {
+        let tree = root().join("target/mutations/tree");
+        let _ = fs::remove_dir_all(&tree);
+        for folder in ["src", "tests/sim"] {
+            copy_folder(&root().join(folder), &tree.join(folder));
+        }
+        for gone in ["src/bin", "src/main.rs"] {
+            let gone = tree.join(gone);
+            if gone.is_dir() { fs::remove_dir_all(gone) } else { fs::remove_file(gone) }
+                .expect("copied just now");
+        }
+        fs::copy(root().join("Cargo.lock"), tree.join("Cargo.lock")).expect("Cargo.lock");
+        let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+        let manifest = manifest.replace("default-run = \"lbproxy\"\n", "");
+        let (before, after) = manifest.split_once("[[bench]]").map_or((&*manifest, ""), |parts| parts);
+        let after = after.find("\n[lints").map_or("", |at| &after[at..]);
+        fs::write(tree.join("Cargo.toml"), format!("{before}{after}\n[workspace]\n")).expect("writable");
+        Copy { tree }
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Output {
+        Command::new("timeout")
+            .args([PATIENCE_S, env!("CARGO")])
+            .args(arguments)
+            .current_dir(&self.tree)
+            .env("CARGO_TARGET_DIR", root().join("target/mutations/target"))
+            .env("SIM_SEEDS", SEEDS)
+            .env("RUST_BACKTRACE", "0")
+            .env_remove("SIM_SEED")
+            .output()
+            .expect("cargo runs")
+    }
+
+    /// Builds the simulation and runs it; answers how it went, or what betrayed the mutation.
+    fn simulate(&self) -> Result<(), String> {
+        let built = self.cargo(&["test", "--test", "sim", "--no-run"]);
+        assert!(built.status.success(), "does not build:\n{}", String::from_utf8_lossy(&built.stderr));
+        let run = self.cargo(&["test", "--test", "sim"]);
+        match run.status.code() {
+            Some(0) => return Ok(()),
+            Some(EXIT_TIMED_OUT) => return Err("it never ended".to_owned()),
+            _ => {}
+        }
+        let output =
+            String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+        let told = output.lines().skip_while(|line| !line.contains("panicked at")).nth(1);
+        Err(told.unwrap_or("it crashed").to_owned())
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("writable");
+    for entry in fs::read_dir(from).expect("readable").map(|entry| entry.expect("readable")) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("writable");
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --test mutations -- --ignored"]
+fn every_mutation_is_caught() {
+    let copy = Copy::make();
+    copy.simulate().expect("the proxy as it is passes");
+    let only = std::env::var("MUTATION").unwrap_or_default();
+    let mut missed = Vec::new();
+    for mutation in MUTATIONS.iter().filter(|mutation| mutation.what.contains(&only)) {
+        let file = copy.tree.join(mutation.file);
+        let original = fs::read_to_string(&file).expect(mutation.file);
+        fs::write(&file, mutate(mutation)).expect("writable");
+        match copy.simulate() {
+            Ok(()) => missed.push(mutation.what),
+            Err(told) => println!("caught: {}\n        {told}", mutation.what),
+        }
+        fs::write(&file, original).expect("writable");
+    }
+    assert_eq!(missed, [""; 0], "mutations that the simulation did not notice");
+}
