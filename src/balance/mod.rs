@@ -111,6 +111,7 @@ mod testing {
             connect: second,
             idle: second,
             half_close: second,
+            keepalive: second,
             drain: second,
             backoff: second,
             backoff_max: second,

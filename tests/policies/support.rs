@@ -41,6 +41,7 @@ pub(crate) fn named<S: AsRef<str>>(backends: &[(S, u32)]) -> Arc<Pool> {
         connect: unused,
         idle: unused,
         half_close: unused,
+        keepalive: unused,
         drain: unused,
         backoff: Duration::from_millis(BACKOFF_MS),
         backoff_max: Duration::from_millis(BACKOFF_MAX_MS),
