@@ -63,7 +63,8 @@ fn a_backend_that_closes_at_once_is_passed_over_after_the_third_time() {
         }
         drop(client);
     }
-    assert_eq!((unlucky, closing.accepted()), (3, 3));
+    assert_eq!(unlucky, 3);
+    assert_eq!(closing.accepted(), 3);
     proxy.stderr.wait_for_text("closed at once, 3 times or more in a row");
 }
 
@@ -83,7 +84,9 @@ fn a_failing_backend_does_not_draw_all_traffic() {
     proxy.access_lines(100);
     let refused = format!("connect to {} ", down.address);
     let refused = proxy.stderr.so_far().iter().filter(|line| line.contains(&refused)).count();
-    assert_eq!((refused, resetting.accepted(), up.accepted()), (1, 3, 100));
+    assert_eq!((refused, up.accepted()), (1, 100));
+    // A reset that is there before the connect was looked at counts like a refusal, and the first one of those suffices.
+    assert!((1..=3).contains(&resetting.accepted()), "{} attempts", resetting.accepted());
 }
 
 #[test]
