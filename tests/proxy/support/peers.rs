@@ -10,8 +10,15 @@ use socket2::{Domain, Socket, Type};
 
 use super::{patient, wait_for};
 
-fn any_port() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
+/// Longer than any crowd in these tests: a connection that finds the queue full waits a second for its next try.
+const LONG_QUEUE: i32 = 4096;
+
+/// A socket bound to a free port, and its address.
+fn bound() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 /// A backend whose side of every connection is played by the test.
@@ -22,12 +29,7 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     pub(crate) fn new() -> Scripted {
-        Scripted::from(TcpListener::bind(any_port()).unwrap())
-    }
-
-    fn from(listener: TcpListener) -> Scripted {
-        listener.set_nonblocking(true).unwrap();
-        Scripted { address: listener.local_addr().unwrap(), listener }
+        Refusing::new().listen()
     }
 
     /// The next connection that the proxy opens.
@@ -52,16 +54,15 @@ pub(crate) struct Refusing {
 
 impl Refusing {
     pub(crate) fn new() -> Refusing {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&any_port().into()).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let (socket, address) = bound();
         Refusing { socket, address }
     }
 
     /// It comes up.
     pub(crate) fn listen(self) -> Scripted {
-        self.socket.listen(128).unwrap();
-        Scripted::from(self.socket.into())
+        self.socket.listen(LONG_QUEUE).unwrap();
+        self.socket.set_nonblocking(true).unwrap();
+        Scripted { listener: self.socket.into(), address: self.address }
     }
 }
 
@@ -74,10 +75,8 @@ pub(crate) struct Blackhole {
 
 impl Blackhole {
     pub(crate) fn new() -> Blackhole {
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        listener.bind(&any_port().into()).unwrap();
+        let (listener, address) = bound();
         listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
         let mut queued = Vec::new();
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
             queued.push(stream);
@@ -100,8 +99,9 @@ impl Served {
 }
 
 pub(crate) fn serve(handle: impl Fn(TcpStream) + Clone + Send + 'static) -> Served {
-    let listener = TcpListener::bind(any_port()).unwrap();
-    let address = listener.local_addr().unwrap();
+    let (socket, address) = bound();
+    socket.listen(LONG_QUEUE).unwrap();
+    let listener = TcpListener::from(socket);
     let accepted = Arc::new(AtomicUsize::new(0));
     let counter = accepted.clone();
     std::thread::spawn(move || {

@@ -62,6 +62,14 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let said = self.stderr.so_far();
+            println!(
+                "process {} said last:\n{}",
+                self.pid(),
+                said[said.len().saturating_sub(30)..].join("\n")
+            );
+        }
     }
 }
 
