@@ -31,7 +31,7 @@ fn a_port_is_open_on_all_addresses() {
         assert_eq!(letter(&mut client), 'a');
         let address = client.local_addr().unwrap();
         drop(client);
-        assert_eq!(proxy.access_lines(3)[2].client, address);
+        assert!(proxy.access_lines(3).iter().any(|line| line.client == address));
     }
 }
 
