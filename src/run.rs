@@ -65,18 +65,17 @@ fn demonstrate(mut config: Config, log: &Flusher) -> Result<ExitCode, String> {
 
 /// Starts the workers, and stays until they have drained.
 fn serve(config: Config, demo: Option<Demo>, log: &Flusher) -> Result<ExitCode, String> {
-    // Before anybody can know that we are there: from then on a signal drains.
-    let signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| format!("lbproxy: cannot watch for signals: {error}"))?;
+    // Watched from before the first client can come: a signal that arrives during the start drains, like any other.
+    let cannot_watch = |error| format!("lbproxy: cannot watch for signals: {error}");
+    let signals = Signals::new([SIGTERM, SIGINT]).map_err(cannot_watch)?;
     let running = worker::start(config).map_err(|error| format!("lbproxy: {error}"))?;
+    drain_on(signals, running.stopper(), log.clone()).map_err(cannot_watch)?;
     for address in &running.addresses {
         log::info!("listening on {address}");
     }
     if let (Some(demo), Some(address)) = (&demo, running.addresses.first()) {
         demo.introduce(*address);
     }
-    drain_on(signals, running.stopper(), log.clone())
-        .map_err(|error| format!("lbproxy: cannot watch for signals: {error}"))?;
     Ok(wait(running))
 }
 

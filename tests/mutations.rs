@@ -127,7 +127,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "take writable for connected",
         file: "src/session/connect.rs",
-        find: "match verify(&pending.link.conn) {",
+        find: "match pending.link.conn.socket.connected() {",
         replace: "match Ok::<(), io::Error>(()) {",
     },
     Mutation {
@@ -151,20 +151,20 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "forget a listener that ran into the descriptor limit",
         file: "src/proxy/listeners.rs",
-        find: "listener.resume_at = Some(now + PAUSE);",
-        replace: "listener.pending = false;",
+        find: "listener.resume_at = Some(now + PAUSE);\n                if is_exhaustion(&error) {",
+        replace: "listener.pending = false;\n                if is_exhaustion(&error) {",
     },
     Mutation {
         what: "ask a listener again and again at the descriptor limit",
         file: "src/proxy/listeners.rs",
-        find: "listener.resume_at = Some(now + PAUSE);",
-        replace: "",
+        find: "listener.resume_at = Some(now + PAUSE);\n                if is_exhaustion(&error) {",
+        replace: "if false {",
     },
     Mutation {
         what: "drop the accept queue on drain",
         file: "src/proxy/mod.rs",
-        find: "while self.accept() {}",
-        replace: "",
+        find: "if !self.accept() {",
+        replace: "if true {",
     },
     Mutation {
         what: "never cut who does not finish draining",

@@ -1,9 +1,10 @@
 //! A connection's claim on its backend: counted while it lives, and the way back for what became of it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::penalty::{AT_ONCE_LIMIT, Failure, Role};
+use super::penalty::{Failure, Role};
 use super::pool::Backend;
 
 /// One connection counted against one backend, from the choice until the drop, whichever way the connection ends.
@@ -39,8 +40,9 @@ impl Lease {
     }
 
     /// No connection came about: refused, unreachable or too slow. The backend is passed over from now on.
-    pub fn connect_failed(&self, now: Instant) {
-        self.failed(Failure::Connect, now);
+    /// The log says `why`.
+    pub fn connect_failed(&self, why: &dyn fmt::Display, now: Instant) {
+        self.failed(Failure::Connect, why, now);
     }
 
     /// The backend accepted, then closed or reset within moments, without having sent a byte. Call at most once per
@@ -49,7 +51,7 @@ impl Lease {
     /// What the client sent may have caused it, so only the third in a row, with no success in between, has the
     /// backend passed over.
     pub fn failed_at_once(&self, now: Instant) {
-        self.failed(Failure::AtOnce, now);
+        self.failed(Failure::AtOnce, &"closed at once, without a byte, several times in a row", now);
     }
 
     /// The backend sent a byte, or kept the connection for longer than moments: whatever was held against it is
@@ -61,21 +63,12 @@ impl Lease {
         }
     }
 
-    fn failed(&self, failure: Failure, now: Instant) {
+    fn failed(&self, failure: Failure, why: &dyn fmt::Display, now: Instant) {
         let penalty = self.backend.penalty();
         let Some(penalised) = penalty.failed(failure, self.role, penalty.millis(now)) else { return };
-        let (backend, length_ms) = (&*self.backend, penalised.length_ms);
         // Once per outage at a level people watch; its trials are detail.
         let level = if penalised.first { log::Level::Warn } else { log::Level::Debug };
-        match failure {
-            Failure::Connect => {
-                log::log!(level, "backend {backend} passed over for {length_ms} ms: connect failed")
-            }
-            Failure::AtOnce => log::log!(
-                level,
-                "backend {backend} passed over for {length_ms} ms: closed at once, {AT_ONCE_LIMIT} times or more in a row"
-            ),
-        }
+        log::log!(level, "backend {} passed over for {} ms: {why}", self.backend, penalised.length_ms);
     }
 }
 

@@ -26,7 +26,8 @@ pub struct Event {
     pub readable: bool,
     /// Room to write, a connect that ended, or an error.
     pub writable: bool,
-    /// The peer will send no more: read on until the end shows.
+    /// A short read does not mean that nothing is left: read on until `WouldBlock`, or the end, shows. Above all, the
+    /// peer will send no more.
     pub read_closed: bool,
     /// An error is pending; [`Socket::take_error`], a read or a write will name it.
     pub error: bool,
@@ -60,7 +61,7 @@ pub trait Net {
     /// `WouldBlock` when the queue is empty; others, see `accept(2)`: most concern one connection only.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Socket, SocketAddr)>;
 
-    /// Starts connecting. The outcome is known at the first writable event: [`Socket::take_error`] tells.
+    /// Starts connecting. The outcome is known at the first writable event: [`Socket::connected`] tells.
     ///
     /// # Errors
     /// What can be known at once: no file descriptor, no route.
@@ -81,7 +82,13 @@ pub trait Socket: io::Read + io::Write {
     /// `NotConnected` if the peer reset the connection meanwhile.
     fn shutdown_write(&self) -> io::Result<()>;
 
-    /// The pending error, which reading it clears. `None` on a connect that ended: it succeeded.
+    /// Whether the connect that ended got us a peer.
+    ///
+    /// # Errors
+    /// Why it did not.
+    fn connected(&self) -> io::Result<()>;
+
+    /// The pending error, which reading it clears.
     ///
     /// # Errors
     /// None to expect; treat as the pending error itself.
@@ -101,8 +108,9 @@ pub trait Socket: io::Read + io::Write {
     fn reset_on_close(&self) -> io::Result<()>;
 }
 
-/// Whether this host is out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): it concerns everybody and
-/// passes when something is closed, so waiting helps and trying again at once does not.
+/// Whether this host is out of descriptors, epoll watches or memory (EMFILE, ENFILE, ENOSPC, ENOBUFS, ENOMEM): it
+/// concerns everybody and passes when something is closed, so waiting helps and trying again at once does not.
 pub fn is_exhaustion(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOSPC | Errno::NOBUFS | Errno::NOMEM))
 }

@@ -26,19 +26,20 @@ pub fn now() -> Instant {
 }
 
 /// What every socket of the proxy, accepted or connected, is set to.
+///
+/// TCP_USER_TIMEOUT is left alone, for two reasons. It takes the place of the keepalive count, so a long one keeps dead
+/// peers alive; and it counts a reader's closed window as silence, so a short one kills slow readers. A peer that dies
+/// with bytes unacknowledged moves no more of them: that is what the idle timeout is for.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketOptions {
     /// Silence after which the peer is probed; it is dead when twice this has passed without an answer.
     pub keepalive: Duration,
-    /// How long sent bytes may stay unacknowledged. The kernel counts a reader's closed window as well, so this must
-    /// not be shorter than what a slow reader is granted.
-    pub unacknowledged: Duration,
 }
 
 impl SocketOptions {
-    /// A reader may pause for as long as a session may idle.
+    /// As the operator wants them.
     pub fn new(timeouts: &Timeouts) -> SocketOptions {
-        SocketOptions { keepalive: timeouts.keepalive, unacknowledged: timeouts.idle }
+        SocketOptions { keepalive: timeouts.keepalive }
     }
 
     fn apply(&self, socket: &SockRef<'_>) -> io::Result<()> {
@@ -47,8 +48,9 @@ impl SocketOptions {
             .with_interval((self.keepalive / KEEPALIVE_PROBES).max(Duration::from_secs(1)))
             .with_retries(KEEPALIVE_PROBES);
         socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_keepalive(&probes)?;
-        socket.set_tcp_user_timeout(Some(self.unacknowledged))
+        // Without this, reading drops the byte that was sent as urgent, and the stream has a hole.
+        socket.set_out_of_band_inline(true)?;
+        socket.set_tcp_keepalive(&probes)
     }
 }
 
@@ -105,8 +107,8 @@ impl Net for OsNet {
     }
 
     fn register(&mut self, socket: &mut TcpStream, token: Token) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(socket, mio::Token(token.pack()), both)
+        let everything = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+        self.poll.registry().register(socket, mio::Token(token.pack()), everything)
     }
 }
 
@@ -115,7 +117,8 @@ fn translate(event: &mio::event::Event) -> Event {
         token: Token::unpack(event.token().0),
         readable: event.is_readable(),
         writable: event.is_writable(),
-        read_closed: event.is_read_closed(),
+        // A read stops at urgent data, however much lies behind it, and no further event tells of that.
+        read_closed: event.is_read_closed() || event.is_priority(),
         error: event.is_error(),
     }
 }
@@ -123,6 +126,16 @@ fn translate(event: &mio::event::Event) -> Event {
 impl Socket for TcpStream {
     fn shutdown_write(&self) -> io::Result<()> {
         self.shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Where nobody listens on a port of this host, a connect may pick that very port as its own, and TCP joins the
+    /// socket to itself: an echo that looks like a healthy backend, and keeps the real one from coming back to its port.
+    fn connected(&self) -> io::Result<()> {
+        match TcpStream::take_error(self)? {
+            Some(error) => Err(error),
+            None if self.local_addr()? == self.peer_addr()? => Err(io::ErrorKind::ConnectionRefused.into()),
+            None => Ok(()),
+        }
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {
@@ -217,7 +230,7 @@ mod tests {
     use super::*;
 
     fn options() -> SocketOptions {
-        SocketOptions { keepalive: Duration::from_secs(60), unacknowledged: Duration::from_secs(600) }
+        SocketOptions { keepalive: Duration::from_secs(60) }
     }
 
     fn loopback(port: u16) -> Listen {
@@ -239,7 +252,18 @@ mod tests {
         assert!(socket.tcp_nodelay().unwrap());
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(600)));
+        // It would overrule the line above.
+        assert_eq!(socket.tcp_user_timeout().unwrap(), None);
+    }
+
+    #[test]
+    fn a_socket_connected_to_itself_is_not_connected() {
+        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let itself = socket.local_addr().unwrap();
+        socket.connect(&itself).unwrap();
+        let refused = TcpStream::from_std(socket.into()).connected().unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) enum Accepted<S> {
     Gone,
     /// Nothing waits, as far as we know.
     Nothing,
-    /// No descriptor or memory left: this listener rests for a while.
+    /// No descriptor or memory left, or something unheard of: this listener rests for a while.
     Paused,
 }
 
@@ -71,9 +71,15 @@ impl<L> Listeners<L> {
         self.all.iter().any(|listener| listener.is_due(now))
     }
 
-    /// When the first resting listener goes on.
+    /// When the first resting listener that has something to go on with may do so.
     pub(super) fn resume_at(&self) -> Option<Instant> {
-        self.all.iter().filter_map(|listener| listener.resume_at).min()
+        let waiting = self.all.iter().filter(|listener| listener.pending);
+        waiting.filter_map(|listener| listener.resume_at).min()
+    }
+
+    /// Lets them all rest: descriptors and memory are everybody's.
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.all.iter_mut().for_each(|listener| listener.resume_at = Some(now + PAUSE));
     }
 
     /// Takes one connection from the listener at `index`.
@@ -98,6 +104,9 @@ impl<L> Listeners<L> {
             Err(error) => {
                 log::warn!("cannot accept, resting for {} ms: {error}", PAUSE.as_millis());
                 listener.resume_at = Some(now + PAUSE);
+                if is_exhaustion(&error) {
+                    self.rest(now);
+                }
                 Accepted::Paused
             }
         }
@@ -116,7 +125,7 @@ impl<L> Listener<L> {
 }
 
 /// Linux hands errors of the new connection to `accept(2)`; the next one may be fine. Anything else would only come
-/// again at once: no descriptors, or something nobody has thought of.
+/// again at once: no descriptors, a security module that forbids it, or something nobody has thought of.
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::*;
     !is_exhaustion(error)
@@ -128,7 +137,6 @@ fn concerns_one_connection(error: &io::Error) -> bool {
                 | NetworkDown
                 | NetworkUnreachable
                 | HostUnreachable
-                | PermissionDenied
                 | TimedOut
         )
 }

@@ -26,8 +26,10 @@ pub struct Proxy<N: Net> {
     sessions: Table<Tenant<N>>,
     listeners: Listeners<N::Listener>,
     max_connections: usize,
-    /// `max_connections` is reached and clients wait in the kernel's queue.
+    /// `max_connections` was reached while clients waited in the kernel's queue, and it is no long way back there.
     full: bool,
+    /// The listener to serve first, the one after who was served last: at the limit, there is only a first.
+    first_listener: usize,
     timers: Timers,
     /// Sessions that stopped before they had to.
     run_queue: VecDeque<SessionId>,
@@ -61,6 +63,7 @@ impl<N: Net> Proxy<N> {
             sessions: Table::new(),
             max_connections: max_connections.min(SessionId::MAX_SLOTS),
             full: false,
+            first_listener: 0,
             timers: Timers::default(),
             run_queue: VecDeque::new(),
             events: Vec::new(),
@@ -88,8 +91,15 @@ impl<N: Net> Proxy<N> {
     pub fn drain(&mut self) {
         if self.drain_deadline.is_none() {
             self.listeners.expect_all();
-            while self.accept() {}
+            // As many as can be queued now; under a flood, more would come for ever.
+            let rounds = self.ctx.config.limits.backlog as usize / ACCEPT_BATCH + 1;
+            for _ in 0..rounds {
+                if !self.accept() {
+                    break;
+                }
+            }
             self.listeners.close();
+            self.first_listener = 0;
             self.drain_deadline = Some(self.ctx.now + self.ctx.config.timeouts.drain);
         }
     }
@@ -147,7 +157,8 @@ impl<N: Net> Proxy<N> {
     /// Takes a batch from every listener. True if there may be more to take at once.
     fn accept(&mut self) -> bool {
         let mut more = false;
-        for index in 0..self.listeners.len() {
+        let (first, count) = (self.first_listener, self.listeners.len());
+        for index in (first..count).chain(0..first) {
             more |= self.accept_batch(index);
         }
         more
@@ -160,12 +171,12 @@ impl<N: Net> Proxy<N> {
                 return false;
             }
             match self.listeners.accept(index, self.ctx.now, &mut self.ctx.net) {
-                Accepted::Client(socket, address, frontend) => self.open(socket, address, frontend),
-                Accepted::Gone => {}
-                Accepted::Nothing => {
-                    self.full = false;
-                    return false;
+                Accepted::Client(socket, address, frontend) => {
+                    self.first_listener = (index + 1) % self.listeners.len();
+                    self.open(socket, address, frontend);
                 }
+                Accepted::Gone => {}
+                Accepted::Nothing => return false,
                 Accepted::Paused => {
                     self.ctx.metrics.accept_pauses += 1;
                     return false;
@@ -175,6 +186,7 @@ impl<N: Net> Proxy<N> {
         true
     }
 
+    /// Says once that the limit is reached, not again for each client that takes the place of one who left.
     fn note_full(&mut self) {
         if !self.full && self.listeners.any_pending(self.ctx.now) {
             self.full = true;
@@ -218,9 +230,15 @@ impl<N: Net> Proxy<N> {
 
     /// The one place where sessions end. Dropping one closes its sockets and releases its backend.
     fn close(&mut self, id: SessionId, reason: Reason) {
+        if matches!(reason.cause, Cause::Exhausted(_)) {
+            // Whoever is accepted now would be turned away as well; in the queue, waiting costs nothing.
+            self.ctx.metrics.accept_pauses += 1;
+            self.listeners.rest(self.ctx.now);
+        }
         if let Some(mut tenant) = self.sessions.remove(id) {
             tenant.session.finish(reason, &mut self.ctx);
             self.ctx.metrics.closed += 1;
+            self.full &= self.sessions.len() > self.max_connections / 8 * 7;
         }
     }
 

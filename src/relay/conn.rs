@@ -96,3 +96,49 @@ fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<Opti
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use socket2::SockRef;
+
+    use super::*;
+    use crate::config::Listen;
+    use crate::net::Net;
+    use crate::net::os::{self, OsNet, SocketOptions};
+    use crate::token::Token;
+
+    /// Telnet and FTP interrupt with urgent data. A read stops short of it, with more to be had and no edge to come.
+    #[test]
+    fn what_follows_urgent_data_is_read_too() {
+        let options = SocketOptions { keepalive: Duration::from_secs(60) };
+        let (mut net, _waker) = OsNet::new(options).unwrap();
+        let any = Listen { address: (Ipv4Addr::LOCALHOST, 0).into(), dual_stack: false };
+        let listener = os::listen(any, 16, 1, &options).unwrap().remove(0);
+        let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut socket, _) = loop {
+            if let Ok(accepted) = net.accept(&listener) {
+                break accepted;
+            }
+        };
+        peer.write_all(b"abc").unwrap();
+        SockRef::from(&peer).send_out_of_band(b"X").unwrap();
+        peer.write_all(b"def").unwrap();
+        net.register(&mut socket, Token::Listener(0)).unwrap();
+        let (mut conn, mut events, mut heard) = (Conn::new(socket), Vec::new(), Vec::new());
+        while heard.len() < 7 {
+            net.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
+            assert!(!events.is_empty(), "no event, and only this was read: {heard:?}");
+            events.iter().for_each(|event| conn.note(event));
+            while conn.readable() {
+                let mut space = [0; 64];
+                let count = conn.read(&mut space).unwrap().unwrap_or(0);
+                heard.extend_from_slice(&space[..count]);
+            }
+        }
+        assert_eq!(heard, b"abcXdef");
+    }
+}

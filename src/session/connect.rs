@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::Cause;
 use crate::balance::{Lease, Tried};
 use crate::ctx::Ctx;
-use crate::net::{Event, Net, Socket};
+use crate::net::{Event, Net, Socket, is_exhaustion};
 use crate::relay::Conn;
 use crate::token::{SessionId, Side, Token};
 
@@ -94,7 +94,8 @@ impl<S: Socket> Connect<S> {
                 }
             };
             if pending.link.conn.writable() {
-                match verify(&pending.link.conn) {
+                // Writable is not connected.
+                match pending.link.conn.socket.connected() {
                     Ok(()) => return Outcome::Connected(pending.link),
                     Err(error) => failed(&pending.link.lease, &error, ctx),
                 }
@@ -132,7 +133,9 @@ fn start<N: Net>(
             let give_up_at = ctx.now + ctx.config.timeouts.connect;
             Ok(Pending { link: Link { conn: Conn::new(socket), lease, attempt }, give_up_at })
         }
-        Err(error) if is_own_fault(&error) => {
+        // Nothing the backend could help, and trying another one would not either. (EADDRNOTAVAIL is not of these: ports
+        // run out towards one address, and ::1 may not exist here where 127.0.0.1 does.)
+        Err(error) if is_exhaustion(&error) => {
             log::warn!("no socket for a connection to a backend: {error}");
             Err(Some(Cause::Exhausted(error.kind())))
         }
@@ -147,18 +150,5 @@ fn failed<N: Net>(lease: &Lease, error: &io::Error, ctx: &mut Ctx<N>) {
     ctx.metrics.connects_failed += 1;
     let backend = lease.backend();
     log::debug!("connect to {} ({}) failed: {error}", backend.name, backend.address);
-    lease.connect_failed(ctx.now);
-}
-
-/// Writable is not connected: the pending error tells.
-fn verify<S: Socket>(conn: &Conn<S>) -> io::Result<()> {
-    match conn.socket.take_error()? {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
-}
-
-/// No descriptor, memory or port left: nothing the backend could help, and trying another one would not either.
-fn is_own_fault(error: &io::Error) -> bool {
-    crate::net::is_exhaustion(error) || error.kind() == io::ErrorKind::AddrNotAvailable
+    lease.connect_failed(&format_args!("connect failed: {error}"), ctx.now);
 }

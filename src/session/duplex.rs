@@ -109,7 +109,10 @@ impl<S: Socket> Duplex<S> {
         // Down first: a backend's reset shows before a client's byte is given to it, while a retry is safe.
         let down = self.down.turn(&mut self.link.conn, client, budget_bytes, &mut ctx.buffers);
         if matches!(down, Progress::SourceBroke(_)) && self.is_untouched() {
-            self.link.lease.failed_at_once(ctx.now);
+            // Long after the connect, it may still be replaced, but has been judged by its better days.
+            if !self.judged {
+                self.link.lease.failed_at_once(ctx.now);
+            }
             return Verdict::Stillborn;
         }
         let down_spent = self.absorb(down, Side::Backend, ctx);
@@ -236,9 +239,9 @@ impl<S: Socket> Duplex<S> {
     }
 
     /// Everything that changes when something moves.
-    fn signs_of_life(&self) -> (u64, u64, bool, bool) {
-        let (up, down) = self.moved_bytes();
-        (up, down, self.up.source_ended(), self.down.source_ended())
+    fn signs_of_life(&self) -> [(u64, bool, bool); 2] {
+        // A break is one: it starts the time of a half-closed session, however long nothing had moved before.
+        [&self.up, &self.down].map(|pipe| (pipe.moved_bytes(), pipe.source_ended(), pipe.is_over()))
     }
 
     fn is_untouched(&self) -> bool {

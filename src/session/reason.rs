@@ -32,7 +32,7 @@ pub enum Cause {
     Broken(io::ErrorKind),
     /// No backend could be had: every attempt failed, or none was available.
     NoBackend,
-    /// The host has no descriptors, ports or memory left for a connection to a backend.
+    /// The host has no descriptors, watches or memory left for a connection to a backend.
     Exhausted(io::ErrorKind),
     /// Nothing moved for `idle_timeout_ms`.
     Idle,

@@ -115,7 +115,7 @@ proptest! {
             while let Some(lease) = balancer.choose(client(who), &tried, base()) {
                 prop_assert!(lease.backend().weight > 0);
                 prop_assert!(tried.insert(lease.backend().id), "{} chose {} twice", name, lease.backend().name);
-                lease.connect_failed(base());
+                lease.connect_failed(&"refused", base());
             }
             prop_assert_eq!(tried.len(), weights.iter().filter(|&&weight| weight > 0).count());
         }
@@ -146,5 +146,8 @@ proptest! {
 fn fail(balancer: &mut Balancer, target: usize) {
     let others: Vec<_> = (0..balancer.pool().backends().len()).filter(|&i| i != target).collect();
     let tried = tried(balancer, &others);
-    balancer.choose(client(0), &tried, base()).expect("the target is available").connect_failed(base());
+    balancer
+        .choose(client(0), &tried, base())
+        .expect("the target is available")
+        .connect_failed(&"refused", base());
 }

@@ -97,7 +97,7 @@ fn a_penalised_backend_lends_its_clients_and_gets_them_back() {
     let mut balancer = balancer(&equal(5));
     let before: Vec<_> = (0..500).map(|n| answer(&mut balancer, client(n))).collect();
     let lease = balancer.choose(client(0), &Tried::default(), base()).expect("available");
-    lease.connect_failed(base());
+    lease.connect_failed(&"refused", base());
     for n in 0..500 {
         let now = answer(&mut balancer, client(n));
         let its_own = before[n as usize] == before[0];

@@ -28,7 +28,7 @@ fn share_of_a_failing_backend(policy: &str, report: Report) -> f64 {
             wasted += 1;
             match report {
                 Report::Nothing => {}
-                Report::ConnectFailed => lease.connect_failed(at(ms)),
+                Report::ConnectFailed => lease.connect_failed(&"refused", at(ms)),
                 Report::FailedAtOnce => lease.failed_at_once(at(ms)),
             }
         } else {
@@ -83,8 +83,8 @@ fn an_outage_is_logged_when_it_starts_and_when_it_ends() {
     let pool = named(&[("flaky", 1), ("steady", 1)]);
     let mut balancer = first_available(&pool);
     let leases: Vec<_> = (0..10).map(|_| choose(&mut balancer, 0)).collect();
-    leases.iter().for_each(|lease| lease.connect_failed(at(0)));
-    choose(&mut balancer, 500).connect_failed(at(500));
+    leases.iter().for_each(|lease| lease.connect_failed(&"refused", at(0)));
+    choose(&mut balancer, 500).connect_failed(&"refused", at(500));
     let trial = choose(&mut balancer, 1500);
     trial.succeeded();
     trial.succeeded();

@@ -27,7 +27,7 @@ fn pair() -> (Arc<Pool>, Balancer) {
 #[test]
 fn a_failed_connect_passes_the_backend_over_until_its_time_is_up() {
     let (pool, mut balancer) = pair();
-    choose(&mut balancer, 100).connect_failed(at(103));
+    choose(&mut balancer, 100).connect_failed(&"refused", at(103));
     assert!(pool.backends()[0].is_passed_over(at(103 + BACKOFF_MS - 1)));
     assert!(!goes_to_first(&mut balancer, 103));
     assert!(!goes_to_first(&mut balancer, 103 + BACKOFF_MS - 1));
@@ -42,7 +42,7 @@ fn back_off_doubles_up_to_its_cap_and_starts_over_after_a_success() {
         for length_ms in [500, 1000, 2000, 4000, 4000, 4000] {
             let trial = choose(&mut balancer, now_ms);
             assert_eq!(position(&balancer, &trial), 0, "round {round}: due at {now_ms}");
-            trial.connect_failed(at(now_ms));
+            trial.connect_failed(&"refused", at(now_ms));
             assert!(!goes_to_first(&mut balancer, now_ms + length_ms - 1), "round {round}: {length_ms}");
             now_ms += length_ms;
         }
@@ -56,7 +56,7 @@ fn one_trial_at_a_time_over_all_workers_until_it_has_a_verdict() {
     for verdict in ["success", "failure", "none"] {
         let pool = pool(&[1, 1]);
         let mut workers: Vec<_> = (0..4).map(|_| first_available(&pool)).collect();
-        choose(&mut workers[0], 0).connect_failed(at(0));
+        choose(&mut workers[0], 0).connect_failed(&"refused", at(0));
         let leases: Vec<_> = workers.iter_mut().map(|worker| choose(worker, 600)).collect();
         let trials: Vec<_> = leases.iter().filter(|lease| lease.backend().name == "b0").collect();
         assert_eq!(trials.len(), 1, "one worker of four has the trial");
@@ -66,7 +66,7 @@ fn one_trial_at_a_time_over_all_workers_until_it_has_a_verdict() {
                 assert!(workers.iter_mut().all(|worker| goes_to_first(worker, 600)));
             }
             "failure" => {
-                trials[0].connect_failed(at(700));
+                trials[0].connect_failed(&"refused", at(700));
                 assert!(workers.iter_mut().all(|worker| !goes_to_first(worker, 1699)));
                 assert!(goes_to_first(&mut workers[3], 1700));
             }
@@ -86,7 +86,7 @@ fn one_trial_at_a_time_over_all_workers_until_it_has_a_verdict() {
 #[test]
 fn a_worker_that_loses_the_race_for_a_trial_picks_again() {
     let (pool, mut rival) = pair();
-    choose(&mut rival, 0).connect_failed(at(0));
+    choose(&mut rival, 0).connect_failed(&"refused", at(0));
     let (mut looks, won) = (0, Arc::new(Mutex::new(None)));
     let winner = Arc::clone(&won);
     let mut balancer = asking(&pool, move |choice| {
@@ -110,7 +110,7 @@ fn a_worker_that_loses_the_race_for_a_trial_picks_again() {
 fn one_trial_however_threads_race_for_it() {
     let pool = pool(&[1, 1]);
     let mut now_ms = 0;
-    choose(&mut first_available(&pool), now_ms).connect_failed(at(now_ms));
+    choose(&mut first_available(&pool), now_ms).connect_failed(&"refused", at(now_ms));
     for _ in 0..50 {
         now_ms += BACKOFF_MS;
         let barrier = Barrier::new(4);
@@ -139,7 +139,10 @@ fn a_trial_is_not_used_up_by_clients_who_go_elsewhere() {
     };
     let home: Vec<_> = (0..100).map(|n| name(&mut balancer, n, 0)).collect();
     let failing = home[0].clone();
-    balancer.choose(client(0), &Tried::default(), at(0)).expect("available").connect_failed(at(0));
+    balancer
+        .choose(client(0), &Tried::default(), at(0))
+        .expect("available")
+        .connect_failed(&"refused", at(0));
     let mut goes_to = |n, ms| name(&mut balancer, n, ms);
     let (own, others): (Vec<_>, Vec<_>) = (1..100).partition(|&n| home[n as usize] == failing);
     assert!(own.len() > 20 && others.len() > 20, "clients are spread over both");
@@ -151,9 +154,9 @@ fn a_trial_is_not_used_up_by_clients_who_go_elsewhere() {
 fn failures_of_connections_that_started_together_count_as_one() {
     let (_, mut balancer) = pair();
     let leases: Vec<_> = (0..100).map(|_| choose(&mut balancer, 0)).collect();
-    leases.iter().for_each(|lease| lease.connect_failed(at(10)));
+    leases.iter().for_each(|lease| lease.connect_failed(&"refused", at(10)));
     assert!(goes_to_first(&mut balancer, 10 + BACKOFF_MS), "one penalty of the first length");
-    leases.iter().for_each(|lease| lease.connect_failed(at(520)));
+    leases.iter().for_each(|lease| lease.connect_failed(&"refused", at(520)));
     assert!(
         goes_to_first(&mut balancer, 10 + 2 * BACKOFF_MS),
         "and old news does not touch a trial under way"
@@ -184,7 +187,7 @@ fn when_all_are_in_back_off_it_is_ignored() {
     let pool = pool(&[1, 1, 0]);
     let mut balancer = worker("fewest_connections", &pool, 0);
     for _ in 0..2 {
-        choose(&mut balancer, 0).connect_failed(at(0));
+        choose(&mut balancer, 0).connect_failed(&"refused", at(0));
     }
     assert!(pool.backends()[..2].iter().all(|backend| backend.is_passed_over(at(1))));
     let extra = choose(&mut balancer, 1);
@@ -196,8 +199,8 @@ fn when_all_are_in_back_off_it_is_ignored() {
     );
     let all = tried(&balancer, &[0, 1]);
     assert!(balancer.choose(client(0), &all, at(1)).is_none(), "tried is not ignored");
-    extra.connect_failed(at(400));
-    also.connect_failed(at(400));
+    extra.connect_failed(&"refused", at(400));
+    also.connect_failed(&"refused", at(400));
     drop((extra, also));
     assert_eq!(connections(&pool), [0, 0, 0]);
     assert!(!pool.backends()[0].is_passed_over(at(BACKOFF_MS)), "failing during back-off prolongs nothing");
@@ -214,7 +217,7 @@ fn a_single_backend_is_always_served_from() {
     let pool = pool(&[1]);
     let mut balancer = worker("round_robin", &pool, 0);
     for ms in 0..10_000 {
-        choose(&mut balancer, ms).connect_failed(at(ms));
+        choose(&mut balancer, ms).connect_failed(&"refused", at(ms));
     }
     assert_eq!(connections(&pool), [0]);
 }

@@ -48,7 +48,9 @@ pub struct Knobs {
     pub short_write: u32,
     pub accept_fails: u32,
     pub connect_exhausted: u32,
+    pub watch_exhausted: u32,
     pub abort: u32,
+    pub long_pauses: u32,
     /// Report only what changed, not all that is ready: masks nothing.
     pub bare_edges: bool,
     pub drain_at: Option<Duration>,
@@ -87,7 +89,9 @@ impl Knobs {
             short_write: sometimes(rng, 400),
             accept_fails: sometimes(rng, 300),
             connect_exhausted: if rng.u8(..4) == 0 { rng.u32(1..200) } else { 0 },
+            watch_exhausted: if rng.u8(..8) == 0 { rng.u32(1..100) } else { 0 },
             abort: sometimes(rng, 500),
+            long_pauses: if rng.u8(..4) == 0 { rng.u32(1..50) } else { 0 },
             bare_edges: rng.bool(),
             drain_at: (rng.u8(..4) == 0).then(|| Duration::from_millis(rng.u64(0..3_000))),
         }

@@ -13,6 +13,7 @@ mod net;
 mod peer;
 mod record;
 mod tcp;
+mod timing;
 mod world;
 
 use std::cell::RefCell;

@@ -99,6 +99,7 @@ impl Net for SimNet {
         }
         let wire = world.queue.pop_front().expect("looked above");
         world.note(("accept", wire));
+        world.wires[wire].moved_at = world.now;
         world.progress += 1;
         Ok((SimSocket { world: self.world.clone(), wire }, world.wires[wire].address))
     }
@@ -108,7 +109,7 @@ impl Net for SimNet {
         world.progress += 1;
         let chance = world.knobs.connect_exhausted;
         if world.roll(chance) {
-            return Err(io::Error::from_raw_os_error([24, 99][world.rng.usize(..2)]));
+            return Err(io::Error::from_raw_os_error([24, 105][world.rng.usize(..2)]));
         }
         let wire = world.connect(address)?;
         world.note(("connect", wire));
@@ -117,9 +118,16 @@ impl Net for SimNet {
 
     fn register(&mut self, socket: &mut SimSocket, token: Token) -> io::Result<()> {
         let mut world = self.world.borrow_mut();
+        let chance = world.knobs.watch_exhausted;
+        if world.roll(chance) {
+            return Err(io::Error::from_raw_os_error(28));
+        }
         let wire = &mut world.wires[socket.wire];
         assert!(wire.token.is_none(), "registered twice");
         wire.token = Some(token);
+        if let Token::Session { id, .. } = token {
+            wire.session = Some(id);
+        }
         // epoll reports what is ready already.
         wire.link.ends[PROXY].edge = wire.link.level(PROXY);
         Ok(())
@@ -189,17 +197,31 @@ impl SimSocket {
         world.settle(self.wire);
         outcome
     }
+
+    /// Unless the kernel only said to wait, something has changed.
+    fn moved<T>(&self, outcome: &io::Result<T>) {
+        use io::ErrorKind::{Interrupted, WouldBlock};
+        if !matches!(outcome, Err(error) if matches!(error.kind(), WouldBlock | Interrupted)) {
+            let mut world = self.world.borrow_mut();
+            world.wires[self.wire].moved_at = world.now;
+        }
+    }
 }
 
 impl Read for SimSocket {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        self.call("read", |world| world.wires[self.wire].link.read(PROXY, space))
+        let outcome = self.call("read", |world| world.wires[self.wire].link.read(PROXY, space));
+        // Bytes have moved once they are written; until then the proxy only changed the place where they wait.
+        if !matches!(outcome, Ok(1..)) {
+            self.moved(&outcome);
+        }
+        outcome
     }
 }
 
 impl Write for SimSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.call("write", |world| {
+        let outcome = self.call("write", |world| {
             let chance = world.knobs.short_write;
             if !world.roll(chance) {
                 return world.wires[self.wire].link.write(PROXY, bytes, bytes.len());
@@ -207,7 +229,9 @@ impl Write for SimSocket {
             let at_most = world.rng.usize(..=bytes.len());
             world.remind(self.wire);
             world.wires[self.wire].link.write(PROXY, bytes, at_most)
-        })
+        });
+        self.moved(&outcome);
+        outcome
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -217,12 +241,20 @@ impl Write for SimSocket {
 
 impl Socket for SimSocket {
     fn shutdown_write(&self) -> io::Result<()> {
-        self.call("fin", |world| world.wires[self.wire].link.shutdown_write(PROXY))
+        let outcome = self.call("fin", |world| world.wires[self.wire].link.shutdown_write(PROXY));
+        self.moved(&outcome);
+        outcome
+    }
+
+    fn connected(&self) -> io::Result<()> {
+        self.take_error()?.map_or(Ok(()), Err)
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         let take = |world: &mut World| Ok(world.wires[self.wire].link.ends[PROXY].error.take());
-        self.call("take_error", take).map(|errno| errno.map(io::Error::from_raw_os_error))
+        let outcome = self.call("take_error", take);
+        self.moved(&outcome);
+        outcome.map(|errno| errno.map(io::Error::from_raw_os_error))
     }
 
     fn unsent_bytes(&self) -> io::Result<usize> {

@@ -50,6 +50,8 @@ pub struct End {
     pub error: Option<i32>,
     pub closed: bool,
     reset_on_close: bool,
+    /// What a reset destroyed here: the kernel goes on counting it as unacknowledged.
+    lost: usize,
     /// A write found no room: an edge is owed when there is some.
     wants_room: bool,
     /// What changed since the owner was last told.
@@ -87,9 +89,12 @@ impl Link {
             return;
         }
         end.reset = true;
+        end.lost = end.send.len();
         end.send.clear();
         if !end.closed {
-            end.error = Some(if end.fin_received && errno == ECONNRESET { EPIPE } else { errno });
+            // Only in CLOSE_WAIT: once both have finished, it is an ordinary reset again.
+            let half_closed = end.fin_received && !end.fin_queued;
+            end.error = Some(if half_closed && errno == ECONNRESET { EPIPE } else { errno });
             end.edge = Flags::ALL;
         }
     }
@@ -156,7 +161,7 @@ impl Link {
     /// Bytes the peer has not acknowledged; a FIN counts as one.
     pub fn unsent(&self, which: usize) -> usize {
         let end = &self.ends[which];
-        end.send.len() + usize::from(end.fin_queued && !end.fin_delivered)
+        end.send.len() + end.lost + usize::from(end.fin_queued && !end.fin_delivered)
     }
 
     pub fn reset_on_close(&mut self, which: usize) {

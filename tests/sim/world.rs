@@ -8,11 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use fastrand::Rng;
-use lbproxy::token::Token;
+use lbproxy::token::{SessionId, Token};
 
 use super::knobs::{Knobs, Mood};
 use super::peer::{Peer, Script};
 use super::tcp::{ECONNREFUSED, ECONNRESET, Flags, Link, PEER, PROXY};
+
+/// Longer than a half-closed session may idle, shorter than an open one.
+const LONG_PAUSE: Duration = Duration::from_secs(400);
 
 /// Something that will happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +35,12 @@ pub struct Wire {
     pub backend: Option<usize>,
     pub address: SocketAddr,
     pub token: Option<Token>,
+    /// Whose it is, or was; clients and backends of a session have it in common.
+    pub session: Option<SessionId>,
+    pub opened_at: Duration,
+    /// When the proxy last moved something here, or learnt of an end or a break.
+    pub moved_at: Duration,
+    pub dropped_at: Duration,
     mood: Mood,
     delivering: [bool; 2],
     acting: bool,
@@ -185,6 +194,10 @@ impl World {
             backend,
             address,
             token: None,
+            session: None,
+            opened_at: self.now,
+            moved_at: self.now,
+            dropped_at: Duration::ZERO,
             mood,
             delivering: [false; 2],
             acting: false,
@@ -209,7 +222,9 @@ impl World {
                 [self.rng.usize(..6)];
         }
         if mood == Mood::Unreachable {
-            return Err(std::io::Error::from_raw_os_error(101));
+            // No route, no host, no address of that family here (or no port left towards it), forbidden.
+            let errno = [101, 113, 99, 1][self.rng.usize(..4)];
+            return Err(std::io::Error::from_raw_os_error(errno));
         }
         let index = self.add_wire(Some(backend), address, mood, false);
         if mood != Mood::Blackhole {
@@ -257,11 +272,14 @@ impl World {
     }
 
     fn wake(&mut self, index: usize) {
+        let chance = self.knobs.long_pauses;
+        let long = self.roll(chance);
         let wire = &mut self.wires[index];
         let Some(peer) = &wire.peer else { return };
         if !wire.acting && !peer.done {
             wire.acting = true;
-            let after = self.rng.u64(0..=peer.script.pause_us);
+            let most = if long { LONG_PAUSE.as_micros() as u64 } else { peer.script.pause_us };
+            let after = self.rng.u64(0..=most);
             self.schedule(after, What::Act(index));
         }
     }
@@ -291,6 +309,7 @@ impl World {
         self.note(("drop", index));
         let wire = &mut self.wires[index];
         wire.link.close(PROXY);
+        wire.dropped_at = self.now;
         if let Some(token) = wire.token.take() {
             self.graveyard.push(token);
         }
