@@ -1,7 +1,7 @@
 //! Backends that accept connections and then fail, and what is held against them.
 
 use crate::support::{
-    Proxy, Refusing, Scripted, expect_end, greeter, letter, reset, rest_until_reset, say, serve, wait_until,
+    Proxy, Refusing, Scripted, expect_reset, greeter, letter, reset, say, serve, wait_until,
 };
 
 /// Penalties longer than any test: what was passed over once stays so.
@@ -20,11 +20,11 @@ fn a_backend_that_resets_before_a_byte_is_replaced_by_another() {
 }
 
 #[test]
-fn with_every_backend_resetting_the_client_is_let_go() {
+fn with_every_backend_resetting_the_client_is_refused() {
     let resetting = [serve(reset), serve(reset)];
     let proxy = Proxy::before(&resetting.each_ref().map(|backend| backend.address), "");
     for _ in 0..10 {
-        expect_end(&mut proxy.connect());
+        expect_reset(&mut proxy.connect());
     }
     assert!(proxy.access_lines(10).iter().all(|line| line.end() == "proxy no_backend"));
     proxy.wait_until_at_rest();
@@ -40,7 +40,7 @@ fn there_is_no_second_try_once_a_byte_was_sent() {
     let mut serving = serving;
     crate::support::expect(&mut serving, b"transfer 100");
     reset(serving);
-    assert_eq!(rest_until_reset(&mut client), b"");
+    expect_reset(&mut client);
     let line = proxy.access_line();
     assert_eq!((line.backend, &*line.ended_by), (first.address.to_string(), "backend"));
     assert!(second.try_accept().is_none());
@@ -65,7 +65,7 @@ fn a_backend_that_closes_at_once_is_passed_over_after_the_third_time() {
     }
     assert_eq!(unlucky, 3);
     assert_eq!(closing.accepted(), 3);
-    proxy.stderr.wait_for_text("closed at once, 3 times or more in a row");
+    proxy.stderr.wait_for_text("closed at once, without a byte, several times in a row");
 }
 
 /// A backend that fails instantly has the fewest connections, always. Without a penalty it would get them all.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::support::{
-    Blackhole, ECHO_BACKEND, LBPROXY, Program, Proxy, Refusing, assert_echoed, expect_end, greeter, letter,
+    Blackhole, ECHO_BACKEND, LBPROXY, Program, Proxy, Refusing, assert_echoed, expect_reset, greeter, letter,
     reset, rest,
 };
 
@@ -20,12 +20,13 @@ fn a_backend_that_is_down_costs_no_client_anything() {
     }
 }
 
+/// By a reset: a plain close would look like a complete answer of no bytes.
 #[test]
-fn with_all_backends_down_clients_are_let_go_at_once() {
+fn with_all_backends_down_clients_are_refused_at_once() {
     let down = [Refusing::new(), Refusing::new()];
     let proxy = Proxy::before(&[down[0].address, down[1].address], "");
     for _ in 0..5 {
-        expect_end(&mut proxy.connect());
+        expect_reset(&mut proxy.connect());
     }
     for line in proxy.access_lines(5) {
         assert_eq!((&*line.backend, &*line.end()), ("-", "proxy no_backend"));
@@ -38,7 +39,7 @@ fn with_all_backends_down_clients_are_let_go_at_once() {
 fn the_only_backend_is_used_as_soon_as_it_is_up() {
     let down = Refusing::new();
     let proxy = Proxy::before(&[down.address], "--backoff-ms 60000 --backoff-max-ms 60000");
-    (0..3).for_each(|_| expect_end(&mut proxy.connect()));
+    (0..3).for_each(|_| expect_reset(&mut proxy.connect()));
     let up = down.listen();
     let (mut client, mut serving) = proxy.connect_through(&up);
     crate::support::assert_connected(&mut client, &mut serving);
@@ -57,10 +58,10 @@ fn a_backend_that_never_answers_is_given_up_for_another() {
 }
 
 #[test]
-fn with_all_backends_silent_clients_are_let_go_after_the_timeout() {
+fn with_all_backends_silent_clients_are_refused_after_the_timeout() {
     let silent = [Blackhole::new(), Blackhole::new()];
     let proxy = Proxy::before(&[silent[0].address, silent[1].address], "--connect-timeout-ms 100");
-    expect_end(&mut proxy.connect());
+    expect_reset(&mut proxy.connect());
     let line = proxy.access_line();
     assert_eq!(line.end(), "proxy no_backend");
     assert!(line.duration_ms >= 200.0, "two attempts of 100 ms each: {line:?}");
@@ -74,8 +75,8 @@ fn at_most_so_many_backends_are_tried_for_one_client() {
     addresses.push(greeter('e').address);
     // Round robin asks in order: the one that works is the fifth.
     let proxy = Proxy::before(&addresses, "--connect-attempts 2");
-    expect_end(&mut proxy.connect());
-    expect_end(&mut proxy.connect());
+    expect_reset(&mut proxy.connect());
+    expect_reset(&mut proxy.connect());
     assert_eq!(letter(&mut proxy.connect()), 'e');
 }
 

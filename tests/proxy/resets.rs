@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 
 use crate::support::{
-    Pattern, Proxy, Scripted, assert_connected, expect_end, finish_sending, reset, rest, rest_until_reset,
-    say, unsent_bytes, wait_until, wait_until_sent,
+    Pattern, Proxy, Scripted, assert_connected, expect_end, expect_reset, finish_sending, reset, rest,
+    rest_until_reset, say, unsent_bytes, wait_until, wait_until_sent,
 };
 
 const LARGE_BYTES: usize = 1 << 20;
@@ -28,7 +28,7 @@ fn both_ways(mut check: impl FnMut(TcpStream, TcpStream, Proxy, &str)) {
 fn a_reset_is_passed_on() {
     both_ways(|from, mut to, proxy, resetting| {
         reset(from);
-        assert_eq!(rest_until_reset(&mut to), b"");
+        expect_reset(&mut to);
         assert_eq!(proxy.access_line().end(), format!("{resetting} reset"));
     });
 }
@@ -67,7 +67,7 @@ fn a_reset_after_a_clean_end_is_passed_on() {
         let mut from = from;
         expect_end(&mut from);
         reset(from);
-        assert_eq!(rest_until_reset(&mut to), b"");
+        expect_reset(&mut to);
         assert_eq!(proxy.access_line().end(), format!("{resetting} reset"));
     });
 }

@@ -86,6 +86,11 @@ pub(crate) fn assert_echoed(stream: &mut TcpStream, bytes: &[u8]) {
     expect(stream, bytes);
 }
 
+/// What must come next is a reset.
+pub(crate) fn expect_reset(stream: &mut TcpStream) {
+    assert_eq!(rest_until_reset(stream), b"");
+}
+
 /// Closes with a reset.
 pub(crate) fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
