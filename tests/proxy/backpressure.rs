@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::thread::JoinHandle;
 
-use crate::support::{Pattern, Proxy, Scripted, finish_sending};
+use crate::support::{Pattern, Proxy, Scripted, assert_connected, finish_sending};
 
 const TOTAL_BYTES: usize = 64 << 20;
 /// What the proxy may need beyond what it has at its start, however much is on the way.
@@ -78,5 +78,5 @@ fn one_blocked_connection_does_not_hold_up_another() {
     let (mut client, _silent) = proxy.connect_through(&server);
     Pattern::new(1).send_until_blocked(&mut client);
     let (mut client, mut serving) = proxy.connect_through(&server);
-    crate::support::assert_connected(&mut client, &mut serving);
+    assert_connected(&mut client, &mut serving);
 }

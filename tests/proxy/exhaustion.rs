@@ -1,10 +1,10 @@
 //! Out of descriptors, or at the limit of connections: clients wait, nothing spins, and service goes on afterwards.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::process::Command;
 
-use crate::support::{LBPROXY, Proxy, greeter, letter, patient, wait_until};
+use crate::support::{LBPROXY, Proxy, connect, greeter, letter, patient, wait_until};
 
 /// A proxy that may open so many files, and does not know better than to accept a thousand clients.
 fn proxy_with_few_files(limit: usize, backend: std::net::SocketAddr) -> Proxy {
@@ -79,9 +79,50 @@ fn a_crowd_beyond_the_limit_is_served_in_the_end() {
     }
 }
 
-fn is_silent(client: &TcpStream) -> bool {
+/// With one place only, whoever is first in line gets it: the lines of all addresses must take turns.
+#[test]
+fn a_busy_address_does_not_starve_another_one() {
+    let backend = greeter('a');
+    let arguments = format!("--max-connections 1 --backend {}", backend.address);
+    let arguments = format!("--listen 127.0.0.1:0 --listen 127.0.0.1:0 {arguments}");
+    let proxy = Proxy::spawn(Command::new(LBPROXY).args(arguments.split_whitespace()), 2);
+    let [busy, quiet] = [0, 1].map(|index: usize| proxy.listening[index]);
+    let mut crowd: Vec<TcpStream> = (0..10).map(|_| connect(busy)).collect();
+    assert_eq!(letter(&mut crowd[0]), 'a');
+    let mut alone = connect(quiet);
+    let waiting = std::thread::spawn(move || letter(&mut alone));
+    // The one that is served leaves, then the next one, until it is the turn of the one that came alone.
+    crowd.drain(..4);
+    assert_eq!(waiting.join().unwrap(), 'a');
+    assert!(crowd.iter().any(is_silent), "all others were served first");
+}
+
+#[test]
+fn out_of_descriptors_clients_wait_rather_than_being_turned_away() {
+    let backend = greeter('a');
+    for limit in [50, 51] {
+        let proxy = proxy_with_few_files(limit, backend.address);
+        let clients: Vec<TcpStream> = (0..80).map(|_| proxy.connect()).collect();
+        wait_until("every descriptor to be used", || proxy.fds() >= limit - 1);
+        proxy.assert_idle();
+        // With an odd number, the last one lets a client in for whom there is no backend: one in a while.
+        let turned_away = clients.iter().filter(|client| is_turned_away(client)).count();
+        assert!(turned_away <= 40, "{turned_away} of {} turned away, with {limit} files", clients.len());
+    }
+}
+
+/// What a client would read, if it did not wait: nothing yet, an end, or a byte.
+fn at_hand(client: &TcpStream) -> Result<usize, ErrorKind> {
     client.set_nonblocking(true).unwrap();
-    let outcome = (&*client).read(&mut [0]);
+    let outcome = client.peek(&mut [0]).map_err(|error| error.kind());
     client.set_nonblocking(false).unwrap();
-    matches!(outcome, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    outcome
+}
+
+fn is_silent(client: &TcpStream) -> bool {
+    at_hand(client) == Err(ErrorKind::WouldBlock)
+}
+
+fn is_turned_away(client: &TcpStream) -> bool {
+    matches!(at_hand(client), Ok(0) | Err(ErrorKind::ConnectionReset))
 }

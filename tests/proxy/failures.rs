@@ -1,7 +1,10 @@
 //! Backends that accept connections and then fail, and what is held against them.
 
+use std::io::Read;
+use std::time::Duration;
+
 use crate::support::{
-    Proxy, Refusing, Scripted, expect_reset, greeter, letter, reset, say, serve, wait_until,
+    Proxy, Refusing, Scripted, expect, expect_reset, greeter, letter, reset, say, serve, wait_until,
 };
 
 /// Penalties longer than any test: what was passed over once stays so.
@@ -35,10 +38,9 @@ fn with_every_backend_resetting_the_client_is_refused() {
 fn there_is_no_second_try_once_a_byte_was_sent() {
     let (first, second) = (Scripted::new(), Scripted::new());
     let proxy = Proxy::before(&[first.address, second.address], "");
-    let (mut client, serving) = proxy.connect_through(&first);
+    let (mut client, mut serving) = proxy.connect_through(&first);
     say(&mut client, b"transfer 100");
-    let mut serving = serving;
-    crate::support::expect(&mut serving, b"transfer 100");
+    expect(&mut serving, b"transfer 100");
     reset(serving);
     expect_reset(&mut client);
     let line = proxy.access_line();
@@ -55,13 +57,11 @@ fn a_backend_that_closes_at_once_is_passed_over_after_the_third_time() {
         Proxy::before(&[closing.address, up.address], &format!("--policy fewest_connections {LONG_BACKOFF}"));
     let mut unlucky = 0;
     for _ in 0..100 {
-        let mut client = proxy.connect();
         let mut byte = [0];
-        match std::io::Read::read(&mut client, &mut byte).unwrap() {
+        match proxy.connect().read(&mut byte).unwrap() {
             0 => unlucky += 1,
             _ => assert_eq!(byte, *b"b"),
         }
-        drop(client);
     }
     assert_eq!(unlucky, 3);
     assert_eq!(closing.accepted(), 3);
@@ -113,4 +113,20 @@ fn a_backend_that_comes_back_gets_clients_again() {
     proxy.stderr.wait_for_text("is back");
     held.push(proxy.connect());
     back.accept();
+}
+
+/// Connections kept in reserve, say, when their server restarts: that is an outage, perhaps, but no failure at once.
+#[test]
+fn a_reset_after_a_long_silence_is_no_failure_at_once() {
+    let server = Scripted::new();
+    let proxy = Proxy::before(&[server.address], "");
+    let pairs = [(); 3].map(|()| proxy.connect_through(&server));
+    // Longer than what is "at once". Nothing is to be seen of that moment from outside.
+    assert!(proxy.stderr.stays_without("lbproxy::access", Duration::from_millis(1300)));
+    let _clients = pairs.map(|(client, serving)| {
+        reset(serving);
+        client
+    });
+    proxy.access_lines(3);
+    assert!(!proxy.stderr.so_far().iter().any(|line| line.contains("at once")));
 }

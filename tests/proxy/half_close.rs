@@ -1,9 +1,7 @@
 //! Either side may finish first, and the other one goes on for as long as it likes.
 
-use std::io::Write;
-
 use crate::support::{
-    Pattern, Proxy, Scripted, expect, expect_end, finish_sending, patient, rest, say, wait_until_sent,
+    Pattern, Proxy, Scripted, expect, expect_end, finish_sending, rest, say, wait_until_sent,
 };
 
 const LARGE_BYTES: usize = 8 << 20;
@@ -102,9 +100,8 @@ fn an_answer_sent_before_the_question_was_read_arrives() {
     let server = Scripted::new();
     let proxy = Proxy::before(&[server.address], "");
     for _ in 0..50 {
-        let (mut client, serving) = proxy.connect_through(&server);
-        let mut serving = patient(serving);
-        serving.write_all(&[b'.'; 100_000]).unwrap();
+        let (mut client, mut serving) = proxy.connect_through(&server);
+        say(&mut serving, &[b'.'; 100_000]);
         wait_until_sent(&serving);
         finish_sending(&serving);
         say(&mut client, b"a long question");

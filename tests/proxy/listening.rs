@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::{SockRef, Socket};
 
-use crate::support::{LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter};
+use crate::support::{LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter, patient};
 
 fn has_ipv6() -> bool {
     let answer = TcpListener::bind((Ipv6Addr::LOCALHOST, 0));
@@ -52,7 +52,7 @@ fn ipv6_is_spoken_on_both_sides() {
     let backend = listener.local_addr().unwrap();
     let proxy = Proxy::start_anywhere(&format!("--listen [::1]:0 --backend {backend}"));
     let mut client = proxy.connect();
-    let mut serving = crate::support::patient(listener.accept().unwrap().0);
+    let mut serving = patient(listener.accept().unwrap().0);
     assert_connected(&mut client, &mut serving);
     drop((client, serving));
     assert_eq!(proxy.access_line().backend, backend.to_string());

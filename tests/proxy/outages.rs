@@ -2,9 +2,11 @@
 
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use crate::support::{
-    Blackhole, ECHO_BACKEND, LBPROXY, Program, Proxy, Refusing, assert_echoed, expect_reset, greeter, letter,
-    reset, rest,
+    Blackhole, ECHO_BACKEND, ECHO_CLIENT, LBPROXY, Program, Proxy, Refusing, assert_connected, assert_echoed,
+    expect_reset, greeter, letter, reset, rest,
 };
 
 #[test]
@@ -42,7 +44,7 @@ fn the_only_backend_is_used_as_soon_as_it_is_up() {
     (0..3).for_each(|_| expect_reset(&mut proxy.connect()));
     let up = down.listen();
     let (mut client, mut serving) = proxy.connect_through(&up);
-    crate::support::assert_connected(&mut client, &mut serving);
+    assert_connected(&mut client, &mut serving);
 }
 
 #[test]
@@ -111,7 +113,7 @@ fn a_killed_backend_takes_only_its_own_connections_along() {
         client
     };
     let clients: Vec<_> = (0..60).map(open).collect();
-    one.signal(rustix::process::Signal::KILL);
+    one.signal(Signal::KILL);
     one.ended();
     for (number, mut client) in clients.into_iter().enumerate() {
         if number % 2 == 0 {
@@ -134,11 +136,11 @@ fn a_backend_killed_under_load_costs_only_what_it_was_transmitting() {
     let (_two, second) = Program::backend(ECHO_BACKEND, "");
     let proxy = Proxy::before(&[first, second], "--policy round_robin");
     let arguments = format!("--connect {} --count 2000 --connections 50", proxy.address());
-    let mut command = Command::new(crate::support::ECHO_CLIENT);
+    let mut command = Command::new(ECHO_CLIENT);
     let mut client = Program::start(command.args(arguments.split_whitespace()));
     proxy.wait_for_sockets(2 * 50);
     proxy.wait_for_work();
-    one.signal(rustix::process::Signal::KILL);
+    one.signal(Signal::KILL);
     let ended = client.ended();
     let (lost, survived): (Vec<_>, Vec<_>) =
         proxy.access_lines(50).into_iter().partition(|line| line.backend == first.to_string());

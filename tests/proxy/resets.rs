@@ -62,9 +62,8 @@ fn a_reset_follows_the_last_byte_however_full_the_way_is() {
 
 #[test]
 fn a_reset_after_a_clean_end_is_passed_on() {
-    both_ways(|from, mut to, proxy, resetting| {
+    both_ways(|mut from, mut to, proxy, resetting| {
         finish_sending(&to);
-        let mut from = from;
         expect_end(&mut from);
         reset(from);
         expect_reset(&mut to);
@@ -100,7 +99,8 @@ fn a_clean_end_never_looks_like_a_reset() {
     let proxy = Proxy::before(&[server.address], "");
     let orders: [fn(TcpStream, TcpStream); 4] = [
         |mut one, mut other| {
-            drop_after_end(&mut other, one.try_clone().unwrap());
+            finish_sending(&one);
+            expect_end(&mut other);
             drop(other);
             expect_end(&mut one);
         },
@@ -117,7 +117,6 @@ fn a_clean_end_never_looks_like_a_reset() {
             say(&mut one, b"last words");
             finish_sending(&one);
             say(&mut other, b"last words");
-            drop(one.try_clone().unwrap());
             finish_sending(&other);
             assert_eq!(rest(&mut one), b"last words");
             assert_eq!(rest(&mut other), b"last words");
@@ -135,9 +134,4 @@ fn a_clean_end_never_looks_like_a_reset() {
     }
     let log = proxy.access_lines(connections);
     assert!(log.iter().all(|line| line.cause == "finished"), "{log:?}");
-}
-
-fn drop_after_end(other: &mut TcpStream, one: TcpStream) {
-    finish_sending(&one);
-    expect_end(other);
 }

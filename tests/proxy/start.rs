@@ -3,7 +3,9 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::support::{LBPROXY, Proxy, greeter, letter, run};
+use rustix::process::Signal;
+
+use crate::support::{LBPROXY, Program, Proxy, Refusing, greeter, letter, run, wait_until};
 
 /// Runs it with these arguments: it must end with this in its only line.
 fn assert_refused(arguments: &str, reason: &str) {
@@ -78,7 +80,7 @@ fn a_port_can_be_used_again_at_once() {
     let address = first.address();
     let mut client = first.connect();
     assert_eq!(letter(&mut client), 'a');
-    first.signal(rustix::process::Signal::KILL);
+    first.signal(Signal::KILL);
     first.exit_code();
     let second = Proxy::start_anywhere(&format!("--listen {address} --backend {}", backend.address));
     assert_eq!(letter(&mut second.connect()), 'a');
@@ -100,16 +102,14 @@ fn what_only_prints_succeeds() {
 #[test]
 fn quiet_leaves_connections_out_of_the_log() {
     let backend = greeter('a');
-    let down = crate::support::Refusing::new();
+    let down = Refusing::new();
     let reserved = down.address;
     drop(down);
     let arguments = format!("-q --listen {reserved} --backend {}", backend.address);
-    let mut proxy = crate::support::Program::start(
-        std::process::Command::new(LBPROXY).args(arguments.split_whitespace()),
-    );
-    crate::support::wait_until("it to listen", || {
+    let mut proxy = Program::start(std::process::Command::new(LBPROXY).args(arguments.split_whitespace()));
+    wait_until("it to listen", || {
         std::net::TcpStream::connect(reserved).is_ok_and(|mut client| letter(&mut client) == 'a')
     });
-    proxy.signal(rustix::process::Signal::TERM);
+    proxy.signal(Signal::TERM);
     assert_eq!(proxy.ended().stderr, [""; 0]);
 }

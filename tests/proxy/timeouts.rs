@@ -6,7 +6,7 @@ use std::time::Duration;
 use lbproxy::net::os::now;
 
 use crate::support::{
-    Access, Proxy, Scripted, assert_connected, expect, expect_end, finish_sending, rest, say,
+    Access, Pattern, Proxy, Scripted, assert_connected, expect, expect_end, finish_sending, rest, say,
 };
 
 /// Time in which the proxy must not end a connection.
@@ -113,7 +113,7 @@ fn a_reader_that_never_reads_does_not_live_for_ever() {
     let server = Scripted::new();
     let proxy = Proxy::before(&[server.address], "--idle-timeout-ms 1000");
     let (mut client, _serving) = proxy.connect_through(&server);
-    crate::support::Pattern::new(1).send_until_blocked(&mut client);
+    Pattern::new(1).send_until_blocked(&mut client);
     assert_ended(&proxy, "idle_timeout", Duration::from_millis(1000));
     proxy.wait_until_at_rest();
 }
