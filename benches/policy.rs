@@ -3,46 +3,31 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lbproxy::balance::policy::{self, Seed};
 use lbproxy::balance::{Balancer, Pool, Tried};
-use lbproxy::config;
+use lbproxy::{config, net};
 
-#[allow(clippy::disallowed_methods)]
-fn base() -> Instant {
-    Instant::now()
-}
-
-fn pool(size: u16, base: Instant) -> Arc<Pool> {
+fn pool(size: u16) -> Arc<Pool> {
     let backend = |i: u16| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9001 + i));
         config::Backend { name: address.to_string(), address, weight: 1 + u32::from(i % 3) }
     };
     let config =
         config::Pool { name: "bench".into(), policy: "", backends: (0..size).map(backend).collect() };
-    let second = Duration::from_secs(1);
-    let timeouts = config::Timeouts {
-        connect: second,
-        idle: second,
-        half_close: second,
-        keepalive: Duration::from_secs(60),
-        drain: second,
-        backoff: second,
-        backoff_max: second,
-    };
-    Arc::new(Pool::new(&config, &timeouts, base))
+    Arc::new(Pool::new(&config, &config::Timeouts::default(), net::os::now()))
 }
 
 fn choose(c: &mut Criterion) {
-    let now = base();
+    let now = net::os::now();
     let mut group = c.benchmark_group("choose");
     group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     for name in policy::names() {
         for size in [2, 10, 1000] {
             let policy = policy::build(name, Seed { worker: 0, random: 1 }).expect("a name of the registry");
-            let mut balancer = Balancer::new(pool(size, now), policy);
+            let mut balancer = Balancer::new(pool(size), policy);
             let mut client = 0_u32;
             group.bench_function(BenchmarkId::new(name, size), |b| {
                 b.iter(|| {

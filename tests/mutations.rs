@@ -79,8 +79,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "take what a broken connection reads as for a clean end",
         file: "src/relay/conn.rs",
-        find: "Err(error) => self.broke = Some(error.kind()),",
-        replace: "Err(_) => {}",
+        find: "self.broke = Some(error.kind());",
+        replace: "",
     },
     Mutation {
         what: "read on, and pass the FIN on, while bytes are owed",
@@ -129,6 +129,12 @@ const MUTATIONS: &[Mutation] = &[
         file: "src/session/connect.rs",
         find: "match pending.link.conn.socket.connected() {",
         replace: "match Ok::<(), io::Error>(()) {",
+    },
+    Mutation {
+        what: "take a connection that broke early for a refused connect",
+        file: "src/session/connect.rs",
+        find: "Err(error) if broke_afterwards(&error) => {",
+        replace: "Err(error) if false && broke_afterwards(&error) => {",
     },
     Mutation {
         what: "wait for ever for a connect",
@@ -222,7 +228,7 @@ impl Copy {
             .args([PATIENCE_S, env!("CARGO")])
             .args(arguments)
             .current_dir(&self.tree)
-            .env("CARGO_TARGET_DIR", root().join("target/mutations/target"))
+            .env("CARGO_TARGET_DIR", root().join("target"))
             .env("SIM_SEEDS", SEEDS)
             .env("RUST_BACKTRACE", "0")
             .env_remove("SIM_SEED")

@@ -93,9 +93,8 @@ mod testing {
     use crate::config;
 
     /// The only look at the clock: tests compute every other instant.
-    #[allow(clippy::disallowed_methods)]
     pub(super) fn base() -> Instant {
-        Instant::now()
+        crate::net::os::now()
     }
 
     /// Backends b0, b1 … with these weights.
@@ -107,15 +106,8 @@ mod testing {
         };
         let backends = (9001..).zip(weights).map(backend).collect();
         let second = Duration::from_secs(1);
-        let timeouts = config::Timeouts {
-            connect: second,
-            idle: second,
-            half_close: second,
-            keepalive: second,
-            drain: second,
-            backoff: second,
-            backoff_max: second,
-        };
+        let timeouts =
+            config::Timeouts { backoff: second, backoff_max: second, ..config::Timeouts::default() };
         Pool::new(&config::Pool { name: "test".to_owned(), policy: "", backends }, &timeouts, base())
     }
 }

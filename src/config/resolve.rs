@@ -36,6 +36,13 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
     Ok((Config { workers, timeouts, limits, frontends, pools }, warnings))
 }
 
+impl Default for Timeouts {
+    /// What a configuration that says nothing about time gets.
+    fn default() -> Timeouts {
+        resolve_timeouts(&RawTimeouts::default()).expect("every default is in its range")
+    }
+}
+
 fn resolve_timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
     let table = KeyPath::root().key("timeouts");
     let backoff_ms: i64 = number::BACKOFF_MS.resolve(&table, raw.backoff_ms)?;

@@ -6,22 +6,20 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Events, Poll, Token};
 use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::buffer::Spare;
-use super::connection::{After, Connection, Next, Wire};
-use super::deadlines::Deadlines;
+use super::connection::{After, Connection, Next, SOCKET_OPTIONS, Wire, buffers};
 use super::report::{Progress, Tally};
-use crate::net::os;
+use crate::net::os::{self, OsNet};
+use crate::net::{Event, Net};
+use crate::relay::BufferPool;
+use crate::timers::Timers;
+use crate::token::Token;
 
 /// Connections being opened at once: more would only overflow the server's queue, and be sent again a second later.
 const CONNECTING_MAX: usize = 256;
-/// Events taken from the kernel at once.
-const EVENTS_MAX: usize = 1024;
 
 /// What a client says and expects on one connection.
 pub trait Conversation {
@@ -57,13 +55,13 @@ pub fn run<C: Conversation>(
         plan,
         conversations,
         tally,
-        poll: Poll::new()?,
+        net: OsNet::new(SOCKET_OPTIONS)?.0,
         lanes: Slab::with_capacity(plan.connections),
         finished: Vec::new(),
         connecting: 0,
         opened: 0,
-        spare: Spare::default(),
-        deadlines: Deadlines::default(),
+        buffers: buffers(),
+        timers: Timers::default(),
         run_queue: Vec::new(),
     };
     driver.run()
@@ -75,8 +73,8 @@ struct Lane<C> {
     conversation: C,
     stage: Stage,
     progressed_at: Instant,
-    /// The one deadline that counts; others in the heap are of earlier users of the slot.
-    check_at: Instant,
+    /// In the run queue: at most once.
+    queued: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,38 +89,39 @@ struct Driver<'a, C, I> {
     plan: &'a Plan,
     conversations: I,
     tally: &'a mut Tally,
-    poll: Poll,
+    net: OsNet,
     lanes: Slab<Lane<C>>,
     /// The lanes that are over.
     finished: Vec<usize>,
     connecting: usize,
     /// Conversations begun.
     opened: usize,
-    spare: Spare,
-    deadlines: Deadlines,
+    buffers: BufferPool,
+    timers: Timers,
     /// Connections that spent their budget.
     run_queue: Vec<usize>,
 }
 
 impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
     fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut events = Vec::new();
         let mut progress = Progress::new(self.tally.expected(), os::now());
         self.open_more(os::now());
         while self.lanes.len() > self.finished.len() {
             let now = os::now();
             progress.show(self.tally.counted(), now);
-            let timeout =
-                if self.run_queue.is_empty() { self.deadlines.until_next(now) } else { Some(Duration::ZERO) };
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                result => result?,
-            }
+            let wake_at = if self.run_queue.is_empty() { self.timers.next() } else { Some(now) };
+            self.net.poll(&mut events, wake_at.map(|at| at.saturating_duration_since(now)))?;
             for event in &events {
-                self.ready(event.token().0, event);
+                if let Token::Session { id, .. } = event.token {
+                    self.ready(id.slot as usize, event);
+                }
             }
             for key in std::mem::take(&mut self.run_queue) {
-                self.turn(key);
+                if let Some(lane) = self.lanes.get_mut(key) {
+                    lane.queued = false;
+                    self.turn(key);
+                }
             }
             self.expire(os::now());
             // Opening comes last: an event in this batch for a slot freed meanwhile finds it empty, not reused.
@@ -141,7 +140,7 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
             if self.lanes.len() == self.plan.connections
                 && let Some(key) = self.finished.pop()
             {
-                self.lanes.remove(key);
+                self.lanes.remove(key).connection.close(&mut self.buffers);
             }
             if let Err(error) = self.open(conversation, now) {
                 self.tally.fault(&format!("connect: {error}"));
@@ -158,16 +157,10 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
         let stream = connect(self.plan.server, source)?;
         let entry = self.lanes.vacant_entry();
         let key = entry.key();
-        let connection = Connection::register(stream, self.poll.registry(), Token(key))?;
-        let check_at = now + self.plan.timeout;
-        entry.insert(Lane {
-            connection,
-            conversation,
-            stage: Stage::Connecting,
-            progressed_at: now,
-            check_at,
-        });
-        self.deadlines.arm(check_at, key);
+        let connection = Connection::register(stream, &mut self.net, key)?;
+        let stage = Stage::Connecting;
+        entry.insert(Lane { connection, conversation, stage, progressed_at: now, queued: false });
+        self.timers.arm(key as u32, now + self.plan.timeout);
         self.connecting += 1;
         Ok(())
     }
@@ -186,7 +179,9 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
                 Err(error) => return self.fail(key, &format!("connect: {error}")),
             }
         }
-        self.turn(key);
+        if !lane.queued {
+            self.turn(key);
+        }
     }
 
     fn turn(&mut self, key: usize) {
@@ -194,7 +189,7 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
         let now = os::now();
         let moved_bytes = lane.connection.moved_bytes();
         let mut over = false;
-        let after = lane.connection.turn(now, &mut self.spare, |wire| {
+        let after = lane.connection.turn(now, &mut self.buffers, |wire| {
             let next = if over { Next::Close } else { lane.conversation.advance(wire, self.tally) };
             over |= next == Next::Close;
             next
@@ -208,21 +203,22 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
                 self.finished.push(key);
             }
             Ok(After::Event | After::At(_)) => {}
-            Ok(After::Turn) => self.run_queue.push(key),
+            Ok(After::Turn) => {
+                lane.queued = true;
+                self.run_queue.push(key);
+            }
             Ok(After::Closed) => self.fail(key, "the connection was closed early"),
             Err(error) => self.fail(key, &error.to_string()),
         }
     }
 
     fn expire(&mut self, now: Instant) {
-        while let Some((moment, key)) = self.deadlines.expired(now) {
-            let lane = self.lanes.get_mut(key);
-            let Some(lane) = lane.filter(|lane| lane.check_at == moment && lane.stage != Stage::Over) else {
-                continue;
-            };
-            lane.check_at = lane.progressed_at + self.plan.timeout;
-            if lane.check_at > now {
-                self.deadlines.arm(lane.check_at, key);
+        while let Some(slot) = self.timers.pop_due(now) {
+            let key = slot as usize;
+            let Some(lane) = self.lanes.get(key).filter(|lane| lane.stage != Stage::Over) else { continue };
+            let fails_at = lane.progressed_at + self.plan.timeout;
+            if fails_at > now {
+                self.timers.arm(slot, fails_at);
             } else {
                 self.fail(key, &format!("no progress for {} ms", self.plan.timeout.as_millis()));
             }
@@ -231,9 +227,11 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
 
     fn fail(&mut self, key: usize, cause: &str) {
         self.tally.fault(cause);
-        if self.lanes.remove(key).stage == Stage::Connecting {
+        let lane = self.lanes.remove(key);
+        if lane.stage == Stage::Connecting {
             self.connecting -= 1;
         }
+        lane.connection.close(&mut self.buffers);
     }
 }
 

@@ -1,14 +1,20 @@
-//! One connection: a socket, two bounded buffers, and what is known of its readiness.
+//! One connection: a socket and two bounded buffers, which are lent their memory while they hold bytes.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::time::Instant;
+use std::io;
+use std::time::{Duration, Instant};
 
-use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
 
-use super::buffer::{Buffer, Spare};
+use crate::net::os::{OsNet, SocketOptions};
+use crate::net::{Event, Net};
+use crate::relay::{Buffer, BufferPool, Conn};
+use crate::token::{SessionId, Side, Token};
 
+/// What the lab sets its listening sockets to: a peer that vanished is found out, one that pauses is waited for.
+pub(super) const SOCKET_OPTIONS: SocketOptions = SocketOptions { keepalive: Duration::from_secs(60) };
+
+/// What one buffer can hold, in bytes. A connection has two: one for what came in, one for what goes out.
+const BUFFER_BYTES: usize = 32 * 1024;
 /// Bytes one connection may move, both ways together, before others get their turn.
 const TURN_BYTES: usize = 256 * 1024;
 
@@ -51,42 +57,35 @@ pub enum After {
     Closed,
 }
 
-/// A non-blocking stream that is registered once, edge-triggered, for everything. Readiness is therefore a promise
-/// kept here: a flag goes down only when the kernel has shown that there is nothing left to read or no room to write.
+/// A stream that is registered once, and what its protocol has not consumed or not sent yet.
 pub struct Connection {
-    stream: TcpStream,
-    readable: bool,
-    writable: bool,
-    /// An end or an error was announced: one read will find it, so a short read does not mean drained.
-    end_announced: bool,
+    conn: Conn<TcpStream>,
     ended: bool,
-    input: Buffer,
-    output: Buffer,
+    input: Option<Buffer>,
+    output: Option<Buffer>,
     moved_bytes: u64,
 }
 
+/// Memory for connections.
+pub fn buffers() -> BufferPool {
+    BufferPool::new(BUFFER_BYTES)
+}
+
 impl Connection {
-    /// Takes `stream` over and registers it under `token`.
+    /// Takes `stream` over and registers it for the connection in this slot of a loop's table. The loop reuses slots
+    /// between batches of events only, so an event never outlives the connection it is about.
     ///
     /// # Errors
     /// The kernel's, from the registration.
-    pub fn register(mut stream: TcpStream, registry: &Registry, token: Token) -> io::Result<Self> {
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Connection {
-            stream,
-            readable: false,
-            writable: false,
-            end_announced: false,
-            ended: false,
-            input: Buffer::default(),
-            output: Buffer::default(),
-            moved_bytes: 0,
-        })
+    pub fn register(mut stream: TcpStream, net: &mut OsNet, slot: usize) -> io::Result<Self> {
+        let id = SessionId { slot: slot as u32, epoch: 1 };
+        net.register(&mut stream, Token::Session { id, side: Side::Client, attempt: 0 })?;
+        Ok(Connection { conn: Conn::new(stream), ended: false, input: None, output: None, moved_bytes: 0 })
     }
 
     /// The socket.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        &self.conn.socket
     }
 
     /// Bytes received and sent so far.
@@ -94,12 +93,9 @@ impl Connection {
         self.moved_bytes
     }
 
-    /// Remembers what an event says. A stale one does no harm: the next read or write finds nothing to do.
+    /// Remembers what an event says.
     pub fn note(&mut self, event: &Event) {
-        let failed = event.is_error() || (event.is_read_closed() && event.is_write_closed());
-        self.end_announced |= failed || event.is_read_closed();
-        self.readable |= event.is_readable() || self.end_announced;
-        self.writable |= event.is_writable() || failed;
+        self.conn.note(event);
     }
 
     /// Reads, lets the protocol `advance`, writes, and again, until one of them has to wait or the budget is spent.
@@ -109,26 +105,32 @@ impl Connection {
     pub fn turn(
         &mut self,
         now: Instant,
-        spare: &mut Spare,
+        buffers: &mut BufferPool,
         advance: impl FnMut(&mut Wire) -> Next,
     ) -> io::Result<After> {
-        spare.lend(&mut self.input);
-        spare.lend(&mut self.output);
-        let after = self.move_bytes(now, advance);
-        spare.reclaim(&mut self.input);
-        spare.reclaim(&mut self.output);
+        let mut input = self.input.take().unwrap_or_else(|| buffers.take());
+        let mut output = self.output.take().unwrap_or_else(|| buffers.take());
+        let after = self.move_bytes(now, &mut input, &mut output, advance);
+        self.input = kept_if_filled(input, buffers);
+        self.output = kept_if_filled(output, buffers);
         after
     }
 
-    fn move_bytes(&mut self, now: Instant, mut advance: impl FnMut(&mut Wire) -> Next) -> io::Result<After> {
+    fn move_bytes(
+        &mut self,
+        now: Instant,
+        input: &mut Buffer,
+        output: &mut Buffer,
+        mut advance: impl FnMut(&mut Wire) -> Next,
+    ) -> io::Result<After> {
         let mut moved_bytes = 0;
         while moved_bytes < TURN_BYTES {
-            let received_bytes = self.receive()?;
+            let received_bytes = self.receive(input)?;
             let ended = self.ended;
-            let next = advance(&mut Wire { input: &mut self.input, output: &mut self.output, ended, now });
-            let sent_bytes = self.send()?;
+            let next = advance(&mut Wire { input: &mut *input, output: &mut *output, ended, now });
+            let sent_bytes = self.send(output)?;
             let closing = next == Next::Close || (next == Next::Read && ended);
-            if closing && self.output.is_empty() {
+            if closing && output.is_empty() {
                 return Ok(After::Closed);
             }
             if received_bytes + sent_bytes == 0 {
@@ -143,82 +145,60 @@ impl Connection {
     /// Tells the peer that nothing more will come.
     pub fn finish(&self) {
         // It can fail only because the connection is gone already, which the next read reports.
-        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        let _ = self.stream().shutdown(std::net::Shutdown::Write);
     }
 
     /// Reads and drops what the peer still sends, up to a turn's budget. `Closed` once it has ended.
     ///
     /// # Errors
     /// The socket's.
-    pub fn discard(&mut self, spare: &mut Spare) -> io::Result<After> {
-        spare.lend(&mut self.input);
-        let mut after = Ok(After::Turn);
+    pub fn discard(&mut self, buffers: &mut BufferPool) -> io::Result<After> {
+        let mut dropped = self.input.take().unwrap_or_else(|| buffers.take());
         let mut moved_bytes = 0;
-        while moved_bytes < TURN_BYTES {
-            self.input.clear();
-            match self.receive() {
-                Ok(_) if self.ended => after = Ok(After::Closed),
-                Ok(0) => after = Ok(After::Event),
-                Ok(received_bytes) => {
-                    moved_bytes += received_bytes;
-                    continue;
-                }
-                Err(error) => after = Err(error),
+        let after = loop {
+            dropped.consumed(dropped.filled().len());
+            match self.receive(&mut dropped) {
+                Ok(_) if self.ended => break Ok(After::Closed),
+                Ok(0) => break Ok(After::Event),
+                Ok(_) if moved_bytes >= TURN_BYTES => break Ok(After::Turn),
+                Ok(received_bytes) => moved_bytes += received_bytes,
+                Err(error) => break Err(error),
             }
-            break;
-        }
-        self.input.clear();
-        spare.reclaim(&mut self.input);
+        };
+        buffers.give(dropped);
         after
     }
 
-    fn receive(&mut self) -> io::Result<usize> {
-        if !self.readable || self.ended || self.input.room() == 0 {
+    /// Closes the socket and gives the memory back.
+    pub fn close(self, buffers: &mut BufferPool) {
+        self.input.into_iter().chain(self.output).for_each(|buffer| buffers.give(buffer));
+    }
+
+    fn receive(&mut self, input: &mut Buffer) -> io::Result<usize> {
+        if !self.conn.readable() || self.ended || input.room_bytes() == 0 {
             return Ok(0);
         }
-        let vacant = self.input.vacant();
-        let vacant_bytes = vacant.len();
-        let received_bytes = match retried(|| self.stream.read(vacant)) {
-            Ok(received_bytes) => received_bytes,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.readable = false;
-                return Ok(0);
-            }
-            Err(error) => return Err(error),
-        };
-        self.input.filled_more(received_bytes);
-        self.ended = received_bytes == 0;
-        // A short read has emptied the socket, and what comes later makes a new edge; but an end that was announced
-        // with these bytes makes none.
-        self.readable = received_bytes == vacant_bytes || self.end_announced;
+        let received = self.conn.read(input.make_room())?;
+        self.ended = received == Some(0);
+        let received_bytes = received.unwrap_or(0);
+        input.produced(received_bytes);
         Ok(received_bytes)
     }
 
-    fn send(&mut self) -> io::Result<usize> {
-        if !self.writable || self.output.is_empty() {
+    fn send(&mut self, output: &mut Buffer) -> io::Result<usize> {
+        if !self.conn.writable() || output.is_empty() {
             return Ok(0);
         }
-        match retried(|| self.stream.write(self.output.filled())) {
-            Ok(sent_bytes) => {
-                self.writable = sent_bytes == self.output.filled().len();
-                self.output.consume(sent_bytes);
-                Ok(sent_bytes)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.writable = false;
-                Ok(0)
-            }
-            Err(error) => Err(error),
-        }
+        let sent_bytes = self.conn.write(output.filled())?.unwrap_or(0);
+        output.consumed(sent_bytes);
+        Ok(sent_bytes)
     }
 }
 
-/// Runs a system call again for as long as a signal interrupts it.
-fn retried(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
+fn kept_if_filled(buffer: Buffer, buffers: &mut BufferPool) -> Option<Buffer> {
+    if !buffer.is_empty() {
+        return Some(buffer);
     }
+    buffers.give(buffer);
+    None
 }

@@ -17,7 +17,12 @@ impl Service for Echo {
     fn open(&mut self) {}
 
     fn advance(&mut self, _session: &mut (), wire: &mut Wire) -> Next {
-        wire.output.take_from(wire.input);
+        if wire.output.is_empty() {
+            std::mem::swap(wire.output, wire.input);
+        } else {
+            let moved_bytes = wire.output.push(wire.input.filled());
+            wire.input.consumed(moved_bytes);
+        }
         if wire.input.is_empty() { Next::Read } else { Next::Write }
     }
 }
@@ -66,7 +71,7 @@ impl Messages {
         let count_bytes = returned.len().min(outstanding.len());
         self.accurate &= returned[..count_bytes] == outstanding[..count_bytes];
         self.returned_bytes += count_bytes;
-        wire.input.consume(count_bytes);
+        wire.input.consumed(count_bytes);
         wire.input.is_empty()
     }
 }

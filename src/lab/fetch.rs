@@ -123,7 +123,7 @@ impl Conversation for Fetches {
                         Line::Partial => return Next::Read,
                         Line::TooLong => (String::new(), 0),
                     };
-                    wire.input.consume(line_bytes);
+                    wire.input.consumed(line_bytes);
                     let Some(stage) = self.answered(&text, wire.now, tally) else {
                         tally.fault("the backend does not speak the file protocol");
                         return Next::Close;
@@ -144,7 +144,7 @@ impl Conversation for Fetches {
                     *accurate = *accurate && self.local.holds(*received_bytes, piece);
                     *received_bytes += piece.len() as u64;
                     let piece_bytes = piece.len();
-                    wire.input.consume(piece_bytes);
+                    wire.input.consumed(piece_bytes);
                     continue;
                 }
             }

@@ -18,9 +18,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::buffer::Buffer;
 use super::connection::{Next, Wire};
 use super::server::Service;
+use crate::relay::Buffer;
 
 /// The longest request or answer line, its line feed included.
 pub const LINE_BYTES_MAX: usize = 4096;
@@ -110,7 +110,7 @@ impl Service for Files {
                 Sending::Last => return Next::Close,
                 Sending::Contents(_, 0) if self.close => Sending::Last,
                 Sending::Contents(_, 0) => Sending::Nothing,
-                Sending::Contents(..) if wire.output.room() == 0 => return Next::Write,
+                Sending::Contents(..) if wire.output.room_bytes() == 0 => return Next::Write,
                 Sending::Contents(file, owed_bytes) => match copy_some(file, *owed_bytes, wire.output) {
                     Some(copied_bytes) => {
                         *owed_bytes -= copied_bytes;
@@ -118,11 +118,11 @@ impl Service for Files {
                     }
                     None => Sending::Last,
                 },
-                Sending::Nothing if wire.output.room() < LINE_BYTES_MAX => return Next::Write,
+                Sending::Nothing if wire.output.room_bytes() < LINE_BYTES_MAX => return Next::Write,
                 Sending::Nothing => match line(wire.input) {
                     Line::Complete(text, line_bytes) => {
                         let answered = self.answer(text, wire.output);
-                        wire.input.consume(line_bytes);
+                        wire.input.consumed(line_bytes);
                         answered
                     }
                     Line::Partial => return Next::Read,
@@ -157,11 +157,11 @@ pub(super) fn line(input: &Buffer) -> Line<'_> {
 /// Reads the next piece of a file into the output. `None` if the file is shorter than it was, or fails: the client
 /// was promised more and learns from the early end that it will not come.
 fn copy_some(file: &mut File, owed_bytes: u64, output: &mut Buffer) -> Option<u64> {
-    let vacant = output.vacant();
-    let limit_bytes = usize::try_from(owed_bytes).unwrap_or(usize::MAX).min(vacant.len());
-    match file.read(&mut vacant[..limit_bytes]) {
+    let room = output.make_room();
+    let limit_bytes = usize::try_from(owed_bytes).unwrap_or(usize::MAX).min(room.len());
+    match file.read(&mut room[..limit_bytes]) {
         Ok(copied_bytes) if copied_bytes > 0 => {
-            output.filled_more(copied_bytes);
+            output.produced(copied_bytes);
             Some(copied_bytes as u64)
         }
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Some(0),
@@ -171,11 +171,11 @@ fn copy_some(file: &mut File, owed_bytes: u64, output: &mut Buffer) -> Option<u6
 
 /// Puts a short line into the output. The caller has seen to it that there is room.
 fn say(output: &mut Buffer, text: std::fmt::Arguments) {
-    let mut vacant = output.vacant();
-    let before_bytes = vacant.len();
-    if vacant.write_fmt(text).is_ok() {
-        let said_bytes = before_bytes - vacant.len();
-        output.filled_more(said_bytes);
+    let mut room = output.make_room();
+    let before_bytes = room.len();
+    if room.write_fmt(text).is_ok() {
+        let said_bytes = before_bytes - room.len();
+        output.produced(said_bytes);
     }
 }
 

@@ -4,20 +4,18 @@
 //! it is handed a [`Wire`](connection::Wire) (bytes that came in, room for bytes to go out, the time) and answers
 //! what it waits for next. [`Connection`](connection::Connection) moves the bytes; [`server`] runs thousands of
 //! connections for a backend, [`client`] for a client, each in one single-threaded loop. The programs in
-//! `src/bin/` parse their arguments and call in here.
+//! `src/bin/` parse their arguments and call in here. What moves bytes and keeps time is the proxy's own.
 //!
 //! ```text
 //!   echo_client, file_client          echo_backend, http_backend, file_backend
 //!      client (Conversation)             server (Service)
 //!           └───────────────┬───────────────┘
 //!              connection: Wire in, Next out
-//!               buffer   deadlines
+//!       net::os   relay::{Conn, Buffer}   timers
 //! ```
 
-pub mod buffer;
 pub mod client;
 pub mod connection;
-mod deadlines;
 pub mod echo;
 pub mod fetch;
 pub mod file;

@@ -8,31 +8,27 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mio::event::Event;
+use mio::Waker;
 use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
-use socket2::{Domain, Protocol, Socket, Type};
 
-use super::buffer::Spare;
-use super::connection::{After, Connection, Next, Wire};
-use super::deadlines::Deadlines;
-use crate::net::os;
+use super::connection::{After, Connection, Next, SOCKET_OPTIONS, Wire, buffers};
+use crate::config::Listen;
+use crate::net::os::{self, OsNet};
+use crate::net::{Event, Net};
+use crate::relay::BufferPool;
+use crate::timers::Timers;
+use crate::token::Token;
 
 /// Connections the kernel queues for accepting (it has a bound of its own, `net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
+const BACKLOG: u32 = 4096;
 /// Connections accepted before those that are open get their turn.
 const ACCEPT_BATCH: usize = 64;
-/// Events taken from the kernel at once.
-const EVENTS_MAX: usize = 1024;
 /// How long to leave the listening socket alone when the kernel is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long to go on reading after the last answer, so that bytes still on their way do not make the kernel
 /// reset the connection and take that answer from the client (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(5);
-
-const LISTENER: Token = Token(usize::MAX);
-const STOP: Token = Token(usize::MAX - 1);
 
 /// What a backend says. One value serves all connections; what belongs to one of them lives in its `Session`.
 pub trait Service {
@@ -46,9 +42,10 @@ pub trait Service {
     fn advance(&mut self, session: &mut Self::Session, wire: &mut Wire) -> Next;
 }
 
-/// A bound listening socket, and the poll that will run its connections.
+/// A bound listening socket, and the event queue that will run its connections.
 pub struct Server {
-    poll: Poll,
+    net: OsNet,
+    waker: Waker,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -59,16 +56,12 @@ impl Server {
     /// # Errors
     /// The kernel's: the address is in use, not local, or not ours to use.
     pub fn bind(address: SocketAddr) -> io::Result<Server> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let mut listener = TcpListener::from_std(socket.into());
-        let poll = Poll::new()?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let listen = Listen { address, dual_stack: address.is_ipv6() && address.ip().is_unspecified() };
+        let mut listener = os::listen(listen, BACKLOG, 1, &SOCKET_OPTIONS)?.remove(0);
+        let (mut net, waker) = OsNet::new(SOCKET_OPTIONS)?;
+        net.register_listener(&mut listener, Token::Listener(0))?;
         let address = listener.local_addr()?;
-        Ok(Server { poll, listener, address })
+        Ok(Server { net, waker, listener, address })
     }
 
     /// Where it listens, with the port that was picked.
@@ -81,19 +74,19 @@ impl Server {
     /// # Errors
     /// The kernel's, from polling; nothing a connection does ends the loop.
     pub fn run(self, service: impl Service) -> io::Result<()> {
-        Loop::new(self, service).run()
+        // Nobody holds the waker: this ends with the process.
+        Loop::new(self.net, self.listener, service).run()
     }
 
     /// Serves on a thread of its own, until the returned handle stops it.
     ///
     /// # Errors
-    /// The kernel's, if it grants no thread or no descriptor to wake it with.
+    /// The kernel's, if it grants no thread.
     pub fn spawn(self, service: impl Service + Send + 'static) -> io::Result<Running> {
-        let address = self.address;
-        let waker = Waker::new(self.poll.registry(), STOP)?;
+        let Server { net, waker, listener, address } = self;
         let thread = std::thread::Builder::new()
             .name(format!("backend {address}"))
-            .spawn(move || self.run(service))?;
+            .spawn(move || Loop::new(net, listener, service).run())?;
         Ok(Running { address, waker, thread: Some(thread) })
     }
 }
@@ -140,17 +133,17 @@ struct Served<S> {
     session: S,
     /// The service is done: until then, what still comes in is read and dropped.
     linger_until: Option<Instant>,
-    /// The one deadline that counts; others in the heap are outdated.
-    wake_at: Option<Instant>,
+    /// In the run queue: at most once.
+    queued: bool,
 }
 
 struct Loop<S: Service> {
-    poll: Poll,
+    net: OsNet,
     listener: TcpListener,
     service: S,
     connections: Slab<Served<S::Session>>,
-    spare: Spare,
-    deadlines: Deadlines,
+    buffers: BufferPool,
+    timers: Timers,
     /// Connections that spent their budget.
     run_queue: Vec<usize>,
     /// The listening socket may have more, whether or not the kernel says so again.
@@ -159,14 +152,14 @@ struct Loop<S: Service> {
 }
 
 impl<S: Service> Loop<S> {
-    fn new(server: Server, service: S) -> Self {
+    fn new(net: OsNet, listener: TcpListener, service: S) -> Self {
         Loop {
-            poll: server.poll,
-            listener: server.listener,
+            net,
+            listener,
             service,
             connections: Slab::new(),
-            spare: Spare::default(),
-            deadlines: Deadlines::default(),
+            buffers: buffers(),
+            timers: Timers::default(),
             run_queue: Vec::new(),
             acceptable: true,
             accept_after: None,
@@ -174,25 +167,25 @@ impl<S: Service> Loop<S> {
     }
 
     fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut events = Vec::new();
         loop {
             let timeout = self.timeout(os::now());
-            match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                result => result?,
-            }
+            self.net.poll(&mut events, timeout)?;
             let now = os::now();
             // Accepting comes last: an event in this batch for a slot freed meanwhile finds it empty, not reused.
             for event in &events {
-                match event.token() {
-                    STOP => return Ok(()),
-                    LISTENER => self.acceptable = true,
-                    Token(key) => self.ready(key, event, now),
+                match event.token {
+                    Token::Waker => return Ok(()),
+                    Token::Listener(_) => self.acceptable = true,
+                    Token::Session { id, .. } => self.ready(id.slot as usize, event, now),
                 }
             }
             self.expire(now);
             for key in std::mem::take(&mut self.run_queue) {
-                self.turn(key, now);
+                if let Some(served) = self.connections.get_mut(key) {
+                    served.queued = false;
+                    self.turn(key, now);
+                }
             }
             self.accept(now);
         }
@@ -202,45 +195,42 @@ impl<S: Service> Loop<S> {
         if !self.run_queue.is_empty() {
             return Some(Duration::ZERO);
         }
-        let accept = match self.accept_after {
-            Some(moment) => Some(moment.saturating_duration_since(now)),
-            None => self.acceptable.then_some(Duration::ZERO),
-        };
-        accept.into_iter().chain(self.deadlines.until_next(now)).min()
+        let accept = self.accept_after.or(self.acceptable.then_some(now));
+        let next = accept.into_iter().chain(self.timers.next()).min()?;
+        Some(next.saturating_duration_since(now))
     }
 
     fn ready(&mut self, key: usize, event: &Event, now: Instant) {
         if let Some(served) = self.connections.get_mut(key) {
             served.connection.note(event);
-            self.turn(key, now);
+            if !served.queued {
+                self.turn(key, now);
+            }
         }
     }
 
     fn expire(&mut self, now: Instant) {
-        while let Some((moment, key)) = self.deadlines.expired(now) {
-            if self.connections.get(key).is_some_and(|served| served.wake_at == Some(moment)) {
-                self.turn(key, now);
-            }
+        // A turn that comes too early, for an entry of the slot's last tenant, asks for its moment again.
+        while let Some(slot) = self.timers.pop_due(now) {
+            self.turn(slot as usize, now);
         }
     }
 
     /// Gives a connection its turn and files it by what it waits for then. The only place where one is closed.
     fn turn(&mut self, key: usize, now: Instant) {
         let Some(served) = self.connections.get_mut(key) else { return };
-        match served.turn(&mut self.service, &mut self.spare, now) {
-            Ok(After::Event) => {}
-            Ok(After::Turn) => self.run_queue.push(key),
-            Ok(After::At(moment)) if served.wake_at == Some(moment) => {}
-            Ok(After::At(moment)) => {
-                served.wake_at = Some(moment);
-                self.deadlines.arm(moment, key);
+        match served.turn(&mut self.service, &mut self.buffers, now) {
+            Ok(After::Event) => return,
+            Ok(After::Turn) if served.queued => return,
+            Ok(After::Turn) => {
+                served.queued = true;
+                return self.run_queue.push(key);
             }
-            Ok(After::Closed) => drop(self.connections.remove(key)),
-            Err(error) => {
-                log::debug!("connection lost: {error}");
-                self.connections.remove(key);
-            }
+            Ok(After::At(moment)) => return self.timers.arm(key as u32, moment),
+            Ok(After::Closed) => {}
+            Err(error) => log::debug!("connection lost: {error}"),
         }
+        self.connections.remove(key).connection.close(&mut self.buffers);
     }
 
     fn accept(&mut self, now: Instant) {
@@ -269,14 +259,12 @@ impl<S: Service> Loop<S> {
     }
 
     fn open(&mut self, stream: TcpStream, peer: SocketAddr) {
-        // Nagle's algorithm would hold back the last part of an answer.
-        let _ = stream.set_nodelay(true);
         let entry = self.connections.vacant_entry();
-        match Connection::register(stream, self.poll.registry(), Token(entry.key())) {
+        match Connection::register(stream, &mut self.net, entry.key()) {
             Ok(connection) => {
                 log::debug!("{peer} connected");
                 let session = self.service.open();
-                entry.insert(Served { connection, session, linger_until: None, wake_at: None });
+                entry.insert(Served { connection, session, linger_until: None, queued: false });
             }
             Err(error) => log::warn!("{peer}: {error}"),
         }
@@ -284,20 +272,20 @@ impl<S: Service> Loop<S> {
 }
 
 impl<T> Served<T> {
-    fn turn<S>(&mut self, service: &mut S, spare: &mut Spare, now: Instant) -> io::Result<After>
+    fn turn<S>(&mut self, service: &mut S, buffers: &mut BufferPool, now: Instant) -> io::Result<After>
     where
         S: Service<Session = T>,
     {
         if self.linger_until.is_none() {
             let session = &mut self.session;
-            let after = self.connection.turn(now, spare, |wire| service.advance(session, wire))?;
+            let after = self.connection.turn(now, buffers, |wire| service.advance(session, wire))?;
             if after != After::Closed {
                 return Ok(after);
             }
             self.connection.finish();
         }
         let linger_until = *self.linger_until.get_or_insert(now + LINGER);
-        match self.connection.discard(spare)? {
+        match self.connection.discard(buffers)? {
             _ if now >= linger_until => Ok(After::Closed),
             After::Event => Ok(After::At(linger_until)),
             after => Ok(after),

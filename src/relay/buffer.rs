@@ -23,6 +23,30 @@ impl Buffer {
         &mut self.bytes[self.end..]
     }
 
+    /// The same, and as much of it as can be had: what is owed moves to the front.
+    pub fn make_room(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        self.space()
+    }
+
+    /// The length of what [`Buffer::make_room`] returns.
+    pub fn room_bytes(&self) -> usize {
+        self.bytes.len() - (self.end - self.start)
+    }
+
+    /// Appends as much of `bytes` as there is room for, and says how much that was.
+    pub fn push(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.room_bytes());
+        // Most pushes find space at the end, and then nothing is moved.
+        let space = if self.space().len() < count { self.make_room() } else { self.space() };
+        space[..count].copy_from_slice(&bytes[..count]);
+        self.produced(count);
+        count
+    }
+
     /// `count` bytes were read into [`Buffer::space`].
     pub fn produced(&mut self, count: usize) {
         debug_assert!(self.end + count <= self.bytes.len());
@@ -85,6 +109,41 @@ impl BufferPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever is done to it, a buffer is the queue of bytes a `Vec` would be, up to its bound.
+        #[test]
+        fn a_buffer_is_a_bounded_queue(steps in prop::collection::vec((0..4_u8, 0..SIZE_BYTES), 1..60)) {
+            let (mut buffer, mut model) = (Buffer::new(SIZE_BYTES), Vec::new());
+            for (number, (step, wanted)) in steps.into_iter().enumerate() {
+                let bytes = vec![number as u8; wanted];
+                let count = match step {
+                    0 => buffer.push(&bytes),
+                    1 | 2 => {
+                        let space = if step == 1 { buffer.space() } else { buffer.make_room() };
+                        let count = wanted.min(space.len());
+                        space[..count].copy_from_slice(&bytes[..count]);
+                        buffer.produced(count);
+                        count
+                    }
+                    _ => {
+                        let count = wanted.min(model.len());
+                        buffer.consumed(count);
+                        model.drain(..count);
+                        0
+                    }
+                };
+                model.extend_from_slice(&bytes[..count]);
+                prop_assert!(step != 0 || count == wanted || buffer.room_bytes() == 0);
+                prop_assert_eq!(buffer.filled(), &model[..]);
+                prop_assert_eq!(buffer.room_bytes(), SIZE_BYTES - model.len());
+                prop_assert!(step != 2 || buffer.space().len() == buffer.room_bytes());
+            }
+        }
+    }
+
+    const SIZE_BYTES: usize = 64;
 
     #[test]
     fn what_goes_in_comes_out_in_order() {

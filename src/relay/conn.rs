@@ -31,6 +31,15 @@ impl<S: Socket> Conn<S> {
         self.error |= event.error;
     }
 
+    /// Remembers what a call learned of the connection's end. The kernel tells it once; a read that comes later finds
+    /// what looks like a clean end.
+    pub fn note_broken(&mut self, error: &io::Error) {
+        // EPIPE: the peer's FIN was here before its reset, so the end that a read will find is a true one.
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.broke = Some(error.kind());
+        }
+    }
+
     /// Whether a read may have something to say.
     pub fn readable(&self) -> bool {
         self.readable
@@ -77,9 +86,7 @@ impl<S: Socket> Conn<S> {
         let outcome = uninterrupted(|| self.socket.write(bytes));
         match &outcome {
             Ok(written) => self.writable = written.is_some(),
-            // EPIPE: the peer's FIN was here before its reset, so the end that a read will find is a true one.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Err(error) => self.broke = Some(error.kind()),
+            Err(error) => self.note_broken(error),
         }
         outcome
     }

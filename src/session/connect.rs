@@ -83,7 +83,7 @@ impl<S: Socket> Connect<S> {
         ctx: &mut Ctx<N>,
     ) -> Outcome<S> {
         loop {
-            let Some(pending) = self.pending.take() else {
+            let Some(mut pending) = self.pending.take() else {
                 match start(seeker, tried, ctx) {
                     Ok(pending) => {
                         self.pending = Some(pending);
@@ -97,6 +97,10 @@ impl<S: Socket> Connect<S> {
                 // Writable is not connected.
                 match pending.link.conn.socket.connected() {
                     Ok(()) => return Outcome::Connected(pending.link),
+                    Err(error) if broke_afterwards(&error) => {
+                        pending.link.conn.note_broken(&error);
+                        return Outcome::Connected(pending.link);
+                    }
                     Err(error) => failed(&pending.link.lease, &error, ctx),
                 }
             } else if ctx.now >= pending.give_up_at {
@@ -107,6 +111,12 @@ impl<S: Socket> Connect<S> {
             }
         }
     }
+}
+
+/// A connect is refused or goes unanswered; only a connection is reset. So there was one, and what the backend sent on
+/// it may still be read.
+fn broke_afterwards(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 /// Picks a backend and starts to connect to it. `Err(None)`: that one failed, try the next.

@@ -13,10 +13,9 @@ pub(crate) const BACKOFF_MS: u64 = 500;
 pub(crate) const BACKOFF_MAX_MS: u64 = 4000;
 
 /// The instant all pools count from. The only look at the clock: every other instant is computed.
-#[allow(clippy::disallowed_methods)]
 pub(crate) fn base() -> Instant {
     static BASE: OnceLock<Instant> = OnceLock::new();
-    *BASE.get_or_init(Instant::now)
+    *BASE.get_or_init(lbproxy::net::os::now)
 }
 
 pub(crate) fn at(ms: u64) -> Instant {
@@ -36,15 +35,10 @@ pub(crate) fn named<S: AsRef<str>>(backends: &[(S, u32)]) -> Arc<Pool> {
         weight: *weight,
     };
     let backends = (9001..).zip(backends).map(backend).collect();
-    let unused = Duration::from_secs(1);
     let timeouts = config::Timeouts {
-        connect: unused,
-        idle: unused,
-        half_close: unused,
-        keepalive: unused,
-        drain: unused,
         backoff: Duration::from_millis(BACKOFF_MS),
         backoff_max: Duration::from_millis(BACKOFF_MAX_MS),
+        ..config::Timeouts::default()
     };
     let config = config::Pool { name: "test".to_owned(), policy: "", backends };
     Arc::new(Pool::new(&config, &timeouts, base()))

@@ -112,7 +112,7 @@ fn run(seed: u64) -> u64 {
         assert!(idle_turns < IDLE_TURNS, "spinning at {now:?}");
         if drain_at.is_some_and(|at| at <= now) && !draining {
             // Clients may connect between the loop's last look at the queue and the signal.
-            world.borrow_mut().await_arrival();
+            world.borrow_mut().latecomers();
             proxy.drain();
             draining = true;
         }

@@ -123,13 +123,10 @@ impl World {
         self.schedule.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Lets time pass until somebody queues, in half of the cases, but not for long.
-    pub fn await_arrival(&mut self) {
-        let until = self.now + Duration::from_millis(200);
-        let patient = self.rng.bool();
-        while patient && self.queue.is_empty() && self.next_at().is_some_and(|at| at <= until) {
-            self.step();
-        }
+    /// In half of the cases, late clients queue in a moment in which the proxy is not looking.
+    pub fn latecomers(&mut self) {
+        let late = if self.rng.bool() { self.rng.usize(1..=3) } else { 0 };
+        (self.knobs.clients..self.knobs.clients + late).for_each(|client| self.arrive(client));
     }
 
     /// Lets everything happen that is still under way.

@@ -1,6 +1,6 @@
 //! Reading past a request body, by its length or by its chunks (RFC 9112, sections 6 and 7).
 
-use super::super::buffer::Buffer;
+use crate::relay::Buffer;
 
 /// The longest line of a chunked body: a chunk's size with its extensions, or a trailer field.
 const LINE_BYTES_MAX: usize = 4096;
@@ -52,7 +52,7 @@ impl Body {
                     Chunk::Size | Chunk::DataEnd | Chunk::Trailer(_) => {
                         let Some((line, line_bytes)) = line(input)? else { return Ok(false) };
                         let following = chunk.after_line(line)?;
-                        input.consume(line_bytes);
+                        input.consumed(line_bytes);
                         following
                     }
                 }
@@ -81,7 +81,7 @@ impl Chunk {
 fn skip(input: &mut Buffer, left_bytes: &mut u64) -> bool {
     let present_bytes = input.filled().len();
     let skipped_bytes = usize::try_from(*left_bytes).unwrap_or(usize::MAX).min(present_bytes);
-    input.consume(skipped_bytes);
+    input.consumed(skipped_bytes);
     *left_bytes -= skipped_bytes as u64;
     *left_bytes == 0
 }

@@ -92,7 +92,7 @@ impl Http {
         if request.expects_continue {
             wire.output.push(CONTINUE);
         }
-        wire.input.consume(request.head_bytes);
+        wire.input.consumed(request.head_bytes);
         session.head_only = request.is_head;
         session.persistence = if self.close { Persistence::Close } else { request.persistence };
         Ok(Stage::Body(request.body))
@@ -110,7 +110,7 @@ impl Service for Http {
         loop {
             session.stage = match &mut session.stage {
                 // A head may ask for that much at once; an answer takes whatever room there is.
-                Stage::Head if wire.output.room() < CONTINUE.len() => return Next::Write,
+                Stage::Head if wire.output.room_bytes() < CONTINUE.len() => return Next::Write,
                 Stage::Head => match self.head(session, wire) {
                     Ok(stage) => stage,
                     Err(next) => return next,
@@ -134,7 +134,7 @@ impl Service for Http {
                 }
                 Stage::Refusing(status) => {
                     let refusal = refusal(status);
-                    if wire.output.room() < refusal.len() {
+                    if wire.output.room_bytes() < refusal.len() {
                         return Next::Write;
                     }
                     wire.output.push(refusal.as_bytes());
