@@ -1,0 +1,18 @@
+//! The proxy as its users meet it: the real program, on real sockets, in front of real and of misbehaving backends.
+
+mod backpressure;
+mod demo;
+mod drain;
+mod exhaustion;
+mod failures;
+mod fewest_connections;
+mod half_close;
+mod hashing;
+mod listening;
+mod many;
+mod outages;
+mod policies;
+mod resets;
+mod start;
+mod support;
+mod timeouts;

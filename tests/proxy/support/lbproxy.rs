@@ -1,0 +1,174 @@
+//! The program under test.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::ops::Deref;
+use std::process::Command;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{LBPROXY, Program, Scripted, connect, connect_from, proc, wait_until};
+
+/// lbproxy at work, on a port of its own.
+pub(crate) struct Proxy {
+    program: Program,
+    fds_at_rest: usize,
+    /// Where it listens, in the order of the configuration.
+    pub(crate) listening: Vec<SocketAddr>,
+}
+
+impl Deref for Proxy {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.program
+    }
+}
+
+impl Proxy {
+    /// Starts it on a free port of 127.0.0.1 with these further arguments.
+    pub(crate) fn start(arguments: &str) -> Proxy {
+        Proxy::start_anywhere(&format!("--listen 127.0.0.1:0 {arguments}"))
+    }
+
+    /// Starts it with exactly these arguments.
+    pub(crate) fn start_anywhere(arguments: &str) -> Proxy {
+        Proxy::spawn(Command::new(LBPROXY).args(arguments.split_whitespace()), 1)
+    }
+
+    /// Starts it in front of these backends, with these further arguments.
+    pub(crate) fn before(backends: &[SocketAddr], arguments: &str) -> Proxy {
+        let backends: String = backends.iter().map(|address| format!(" --backend {address}")).collect();
+        Proxy::start(&format!("{arguments}{backends}"))
+    }
+
+    /// Starts this command, and waits until it listens on so many addresses.
+    pub(crate) fn spawn(command: &mut Command, addresses: usize) -> Proxy {
+        let program = Program::start(command);
+        let listening = program.stderr.wait_for_many("listening on", addresses, |line| {
+            line.split_once("] listening on ")?.1.parse().ok()
+        });
+        Proxy { fds_at_rest: proc::fds(program.pid()), program, listening }
+    }
+
+    /// Where clients reach it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let address = self.listening[0];
+        if address.ip().is_unspecified() { (Ipv4Addr::LOCALHOST, address.port()).into() } else { address }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        connect(self.address())
+    }
+
+    pub(crate) fn connect_from(&self, source: IpAddr) -> TcpStream {
+        connect_from(source, self.address())
+    }
+
+    /// A client, and the server's end of its connection.
+    pub(crate) fn connect_through(&self, server: &Scripted) -> (TcpStream, TcpStream) {
+        let client = self.connect();
+        (client, server.accept())
+    }
+
+    /// The first `count` access lines, once they are there.
+    pub(crate) fn access_lines(&self, count: usize) -> Vec<Access> {
+        self.stderr.wait_for_many("access lines", count, Access::parse)
+    }
+
+    /// The only access line so far, once it is there.
+    pub(crate) fn access_line(&self) -> Access {
+        self.access_lines(1).remove(0)
+    }
+
+    /// File descriptors open at this moment.
+    pub(crate) fn fds(&self) -> usize {
+        proc::fds(self.pid())
+    }
+
+    /// Waits until so many sockets are open for connections: two for each that has reached a backend.
+    pub(crate) fn wait_for_sockets(&self, count: usize) {
+        let fds = self.fds_at_rest + count;
+        wait_until(&format!("{count} open sockets"), || self.fds() == fds);
+    }
+
+    /// Waits until nothing is open that was not open at the start.
+    pub(crate) fn wait_until_at_rest(&self) {
+        self.wait_for_sockets(0);
+    }
+
+    /// Memory in use at this moment, and the most there ever was.
+    pub(crate) fn memory_bytes(&self) -> (u64, u64) {
+        proc::memory_bytes(self.pid())
+    }
+
+    /// Its threads by name, each with how often it was given a CPU.
+    pub(crate) fn threads(&self) -> BTreeMap<String, u64> {
+        proc::threads(self.pid())
+    }
+
+    /// Waits until it has done a good deal more than it has so far.
+    pub(crate) fn wait_for_work(&self) {
+        let enough = proc::cpu_ticks(self.pid()) + 20;
+        wait_until("the proxy to work", || proc::cpu_ticks(self.pid()) >= enough);
+    }
+
+    /// Watches it for a second in which it has nothing to do.
+    pub(crate) fn assert_idle(&self) {
+        let before = proc::cpu_ticks(self.pid());
+        assert!(self.stderr.stays_without("panicked", Duration::from_secs(1)));
+        let used = proc::cpu_ticks(self.pid()) - before;
+        assert!(used <= 5, "{used} clock ticks of CPU time used in a second of waiting");
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.program.ended().code
+    }
+}
+
+/// What a connection left in the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    pub(crate) client: SocketAddr,
+    pub(crate) frontend: String,
+    pub(crate) backend: String,
+    pub(crate) policy: String,
+    pub(crate) up_bytes: u64,
+    pub(crate) down_bytes: u64,
+    pub(crate) duration_ms: f64,
+    pub(crate) ended_by: String,
+    pub(crate) cause: String,
+}
+
+impl Access {
+    fn parse(line: &str) -> Option<Access> {
+        let (_, fields) = line.split_once(" INFO  lbproxy::access] ")?;
+        let mut fields = fields.split(' ');
+        let access = Access {
+            client: field(&mut fields, "client"),
+            frontend: field(&mut fields, "frontend"),
+            backend: field(&mut fields, "backend"),
+            policy: field(&mut fields, "policy"),
+            up_bytes: field(&mut fields, "up_bytes"),
+            down_bytes: field(&mut fields, "down_bytes"),
+            duration_ms: field(&mut fields, "duration_ms"),
+            ended_by: field(&mut fields, "ended_by"),
+            cause: field(&mut fields, "cause"),
+        };
+        assert_eq!(fields.next(), None, "{line}");
+        Some(access)
+    }
+
+    /// `client finished`, and so on.
+    pub(crate) fn end(&self) -> String {
+        format!("{} {}", self.ended_by, self.cause)
+    }
+}
+
+fn field<'a, T: FromStr<Err: Debug>>(fields: &mut impl Iterator<Item = &'a str>, key: &str) -> T {
+    let (found, value) = fields.next().and_then(|field| field.split_once('=')).expect(key);
+    assert_eq!(found, key);
+    value.parse().expect(key)
+}
