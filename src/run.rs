@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -15,6 +16,9 @@ use crate::demo::Demo;
 use crate::logging::{self, Flusher};
 use crate::net::os;
 use crate::worker::{self, Running, Stopper};
+
+/// A signal so soon after the first is the same one again: timeout(1), for one, signals the process and then its group.
+const ECHO: Duration = Duration::from_millis(200);
 
 /// Runs the proxy as `args` ask for, the program's own name first, and returns what the process exits with.
 pub fn run<I, T>(args: I) -> ExitCode
@@ -92,17 +96,25 @@ fn wait(running: Running) -> ExitCode {
     }
 }
 
-/// The first signal drains, the second one ends the process at once.
+/// The first signal drains, a further one ends the process at once.
 fn drain_on(mut signals: Signals, stopper: Stopper, log: Flusher) -> io::Result<()> {
     let watch = move || {
-        for (count, _) in signals.forever().enumerate() {
-            if count > 0 {
-                log::warn!("second signal: ending now");
-                log.flush();
-                std::process::exit(1);
+        let mut asked_at = None;
+        for _ in signals.forever() {
+            let now = os::now();
+            match asked_at {
+                None => {
+                    log::info!("draining: no new connections, a second signal ends those that are left");
+                    stopper.drain();
+                    asked_at = Some(now);
+                }
+                Some(at) if now - at < ECHO => {}
+                Some(_) => {
+                    log::warn!("second signal: ending now");
+                    log.flush();
+                    std::process::exit(1);
+                }
             }
-            log::info!("draining: no new connections, a second signal ends those that are left");
-            stopper.drain();
         }
     };
     std::thread::Builder::new().name("signals".into()).spawn(watch)?;

@@ -72,7 +72,8 @@ impl Backend {
 
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.address)
+        let Backend { name, address, .. } = self;
+        if *name == address.to_string() { write!(f, "{name}") } else { write!(f, "{name} ({address})") }
     }
 }
 

@@ -15,8 +15,8 @@ pub enum Mood {
     Blackhole,
     /// The host has no route to it.
     Unreachable,
-    /// Accepts, and resets before anything was exchanged.
-    Stillborn,
+    /// Accepts, and resets before the proxy has looked.
+    Quitter,
     /// Any of the above, drawn for each connection.
     Fickle,
 }
@@ -104,7 +104,7 @@ fn draw_mood(rng: &mut Rng) -> Mood {
         5 => Mood::Refusing,
         6 => Mood::Blackhole,
         7 => Mood::Unreachable,
-        8 => Mood::Stillborn,
+        8 => Mood::Quitter,
         _ => Mood::Fickle,
     }
 }

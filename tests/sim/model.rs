@@ -27,6 +27,7 @@ pub fn check(world: &World, proxy: &Proxy<SimNet>, pool: &Pool, lines: &[Line]) 
         let client = client_of(world, line);
         let backend = by_stream.get(&client).map(|&index| &world.wires[index]);
         session(world, &world.wires[client], backend, line);
+        nothing_heard_is_dropped(world, &world.wires[client], line);
         timing::check(world, &world.wires[client], line);
     }
 }
@@ -83,6 +84,15 @@ fn backends_by_client(world: &World) -> HashMap<usize, usize> {
     backends.dedup();
     assert_eq!(backends.len(), pairs.len(), "two clients share a backend's connection");
     pairs
+}
+
+/// A backend that has spoken is not replaced by another one.
+fn nothing_heard_is_dropped(world: &World, client: &Wire, line: &Line) {
+    let spoke = |wire: &&Wire| wire.backend.is_some() && wire.link.ends[PROXY].arrived > 0;
+    let own = |wire: &&Wire| wire.session.is_some() && wire.session == client.session;
+    let speakers = world.wires.iter().filter(own).filter(spoke).count();
+    let most = usize::from(line.field("cause") != "no_backend");
+    assert!(speakers <= most, "{speakers} backends spoke: {line:?}");
 }
 
 /// One session, by the reason it gave.

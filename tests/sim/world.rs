@@ -12,7 +12,7 @@ use lbproxy::token::{SessionId, Token};
 
 use super::knobs::{Knobs, Mood};
 use super::peer::{Peer, Script};
-use super::tcp::{ECONNREFUSED, ECONNRESET, Flags, Link, PEER, PROXY};
+use super::tcp::{ECONNREFUSED, Flags, Link, PEER, PROXY};
 
 /// Longer than a half-closed session may idle, shorter than an open one.
 const LONG_PAUSE: Duration = Duration::from_secs(400);
@@ -44,6 +44,22 @@ pub struct Wire {
     mood: Mood,
     delivering: [bool; 2],
     acting: bool,
+}
+
+impl Wire {
+    /// The peer resets before the proxy has looked, in half of the cases with a few bytes said.
+    fn quit(&mut self, rng: &mut Rng) {
+        let Some(peer) = &mut self.peer else { return };
+        if rng.bool() {
+            peer.act(&mut self.link, rng);
+            self.link.deliver(PEER, rng.usize(1..=100));
+        }
+        // The connect itself succeeded: the error belongs to what follows.
+        self.link.reset_on_close(PEER);
+        self.link.close(PEER);
+        self.link.deliver(PEER, 1);
+        (peer.done, peer.aborted) = (true, true);
+    }
 }
 
 pub struct World {
@@ -218,7 +234,7 @@ impl World {
         let backend = ip.octets()[3] as usize;
         let mut mood = self.knobs.moods[backend];
         if mood == Mood::Fickle {
-            mood = [Mood::Up, Mood::Up, Mood::Refusing, Mood::Blackhole, Mood::Unreachable, Mood::Stillborn]
+            mood = [Mood::Up, Mood::Up, Mood::Refusing, Mood::Blackhole, Mood::Unreachable, Mood::Quitter]
                 [self.rng.usize(..6)];
         }
         if mood == Mood::Unreachable {
@@ -249,11 +265,8 @@ impl World {
             mood => {
                 wire.link.establish();
                 wire.peer = Some(Peer::new(Script::draw(&mut self.rng, &self.knobs), index as u16));
-                if mood == Mood::Stillborn {
-                    wire.link.break_end(PROXY, ECONNRESET);
-                    // The connect itself succeeded: the error belongs to what follows.
-                    wire.link.ends[PEER].closed = true;
-                    wire.peer.iter_mut().for_each(|peer| (peer.done, peer.aborted) = (true, true));
+                if mood == Mood::Quitter {
+                    wire.quit(&mut self.rng);
                 }
             }
         }
