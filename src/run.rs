@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -96,20 +96,37 @@ fn wait(running: Running) -> ExitCode {
     }
 }
 
-/// The first signal drains, a further one ends the process at once.
+/// What a signal asks for.
+#[derive(Debug, PartialEq)]
+enum Request {
+    Drain,
+    EndNow,
+    /// What the first one asked for, once more.
+    Echo,
+}
+
+/// The first signal drains, a second one ends the process at once.
+fn request(first: Option<Instant>, now: Instant) -> Request {
+    match first {
+        None => Request::Drain,
+        Some(first) if now - first < ECHO => Request::Echo,
+        Some(_) => Request::EndNow,
+    }
+}
+
 fn drain_on(mut signals: Signals, stopper: Stopper, log: Flusher) -> io::Result<()> {
     let watch = move || {
-        let mut asked_at = None;
+        let mut first = None;
         for _ in signals.forever() {
             let now = os::now();
-            match asked_at {
-                None => {
+            match request(first, now) {
+                Request::Echo => {}
+                Request::Drain => {
                     log::info!("draining: no new connections, a second signal ends those that are left");
                     stopper.drain();
-                    asked_at = Some(now);
+                    first = Some(now);
                 }
-                Some(at) if now - at < ECHO => {}
-                Some(_) => {
+                Request::EndNow => {
                     log::warn!("second signal: ending now");
                     log.flush();
                     std::process::exit(1);
@@ -119,4 +136,17 @@ fn drain_on(mut signals: Signals, stopper: Stopper, log: Flusher) -> io::Result<
     };
     std::thread::Builder::new().name("signals".into()).spawn(watch)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_echo_of_the_first_signal_is_not_a_second_one() {
+        let first = os::now();
+        assert_eq!(request(None, first), Request::Drain);
+        assert_eq!(request(Some(first), first + ECHO / 2), Request::Echo);
+        assert_eq!(request(Some(first), first + ECHO), Request::EndNow);
+    }
 }

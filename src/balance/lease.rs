@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::penalty::{Failure, Role};
+use super::penalty::{AT_ONCE_LIMIT, Failure, Role};
 use super::pool::Backend;
 
 /// One connection counted against one backend, from the choice until the drop, whichever way the connection ends.
@@ -51,7 +51,8 @@ impl Lease {
     /// What the client sent may have caused it, so only the third in a row, with no success in between, has the
     /// backend passed over.
     pub fn failed_at_once(&self, now: Instant) {
-        self.failed(Failure::AtOnce, &"closed at once, without a byte, several times in a row", now);
+        let why = format_args!("closed at once, {AT_ONCE_LIMIT} times or more in a row");
+        self.failed(Failure::AtOnce, &why, now);
     }
 
     /// The backend sent a byte, or kept the connection for longer than moments: whatever was held against it is

@@ -92,7 +92,7 @@ fn an_outage_is_logged_when_it_starts_and_when_it_ends() {
         choose(&mut balancer, 2000).failed_at_once(at(2000));
     }
     let expected = [
-        "WARN backend flaky (127.0.0.1:9001) passed over for 500 ms: connect failed",
+        "WARN backend flaky (127.0.0.1:9001) passed over for 500 ms: refused",
         "INFO backend flaky (127.0.0.1:9001) is back",
         "WARN backend flaky (127.0.0.1:9001) passed over for 500 ms: closed at once, 3 times or more in a row",
     ];

@@ -122,6 +122,10 @@ impl Proxy {
         assert!(used <= 5, "{used} clock ticks of CPU time used in a second of waiting");
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.program.has_ended()
+    }
+
     /// Waits for its end, and returns its exit code.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.program.ended().code

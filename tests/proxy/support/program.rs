@@ -50,6 +50,10 @@ impl Program {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits until it ends by itself.
     pub(crate) fn ended(&mut self) -> Ended {
         let status: ExitStatus = wait_for("the program's end", || self.child.try_wait().unwrap());
