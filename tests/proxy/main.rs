@@ -9,6 +9,7 @@ mod fewest_connections;
 mod half_close;
 mod hashing;
 mod listening;
+mod log;
 mod many;
 mod outages;
 mod policies;
