@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -241,6 +243,9 @@ fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> 
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
     if let Some(source) = source {
+        // The port is chosen by the connect, which may share it among servers: thousands of connections from one address
+        // would otherwise search longer and longer for a free one.
+        setsockopt(&socket, IpBindAddressNoPort, &true)?;
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
     match socket.connect(&server.into()) {
