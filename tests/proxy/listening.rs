@@ -9,12 +9,14 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::{SockRef, Socket};
 
-use crate::support::{LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter, patient};
+use crate::support::{
+    LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter, patient, skipped,
+};
 
 fn has_ipv6() -> bool {
     let answer = TcpListener::bind((Ipv6Addr::LOCALHOST, 0));
     if let Err(error) = &answer {
-        println!("skipped: no IPv6 here: {error}");
+        skipped(&format!("no IPv6 here: {error}"));
     }
     answer.is_ok()
 }
@@ -117,7 +119,7 @@ fn every_connection_has_the_right_options() {
     assert_connected(&mut client, &mut serving);
     let sockets = match sockets_of(proxy.pid()) {
         Ok(sockets) => sockets,
-        Err(error) => return println!("skipped: cannot look at another process's sockets: {error}"),
+        Err(error) => return skipped(&format!("cannot look at another process's sockets: {error}")),
     };
     let is_connection =
         |socket: &&Socket| socket.peer_addr().is_ok_and(|address| address.as_socket().is_some());

@@ -6,7 +6,7 @@ use lbproxy::net::os;
 
 use crate::support::{
     ECHO_BACKEND, ECHO_CLIENT, Program, Proxy, Scripted, assert_echoed, connect, expect, greeter, letter,
-    rest, run, say, serve,
+    rest, run, say, serve, skipped,
 };
 
 /// Whether this host lets a proxy have so many connections, two descriptors each.
@@ -14,7 +14,7 @@ fn allows(connections: u64) -> bool {
     let limit = os::raise_fd_limit();
     let allowed = limit > 2 * connections + 200;
     if !allowed {
-        println!("skipped: {connections} connections are too many for a limit of {limit} open files");
+        skipped(&format!("{connections} connections are too many for a limit of {limit} open files"));
     }
     allowed
 }
