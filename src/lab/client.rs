@@ -2,7 +2,7 @@
 //!
 //! What goes wrong on one connection is counted by its cause and concerns no other.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::connection::{After, Connection, Next, SOCKET_OPTIONS, Wire, buffers};
 use super::report::{Progress, Tally};
 use crate::net::os::{self, OsNet};
-use crate::net::{Event, Net};
+use crate::net::{Event, Net, Socket as _};
 use crate::relay::BufferPool;
 use crate::timers::Timers;
 use crate::token::Token;
@@ -171,15 +171,15 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         lane.connection.note(event);
         if lane.stage == Stage::Connecting {
-            match established(lane.connection.stream()) {
-                Ok(false) => return,
-                Ok(true) => {
-                    lane.stage = Stage::Talking;
-                    lane.progressed_at = os::now();
-                    self.connecting -= 1;
-                }
-                Err(error) => return self.fail(key, &format!("connect: {error}")),
+            if !lane.connection.writable() {
+                return;
             }
+            if let Err(error) = lane.connection.stream().connected() {
+                return self.fail(key, &format!("connect: {error}"));
+            }
+            lane.stage = Stage::Talking;
+            lane.progressed_at = os::now();
+            self.connecting -= 1;
         }
         if !lane.queued {
             self.turn(key);
@@ -253,17 +253,5 @@ fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> 
             Err(error)
         }
         _ => Ok(TcpStream::from_std(socket.into())),
-    }
-}
-
-/// Whether a connection that was begun is there now.
-fn established(stream: &TcpStream) -> io::Result<bool> {
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
-    }
-    match stream.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(error),
     }
 }

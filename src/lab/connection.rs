@@ -88,6 +88,11 @@ impl Connection {
         &self.conn.socket
     }
 
+    /// Whether the socket may take bytes: not before its connect has ended.
+    pub fn writable(&self) -> bool {
+        self.conn.writable()
+    }
+
     /// Bytes received and sent so far.
     pub fn moved_bytes(&self) -> u64 {
         self.moved_bytes

@@ -15,7 +15,7 @@ use slab::Slab;
 use super::connection::{After, Connection, Next, SOCKET_OPTIONS, Wire, buffers};
 use crate::config::Listen;
 use crate::net::os::{self, OsNet};
-use crate::net::{Event, Net};
+use crate::net::{Event, Net, concerns_one_connection};
 use crate::relay::BufferPool;
 use crate::timers::Timers;
 use crate::token::Token;
@@ -245,7 +245,7 @@ impl<S: Service> Loop<S> {
             match self.listener.accept() {
                 Ok((stream, peer)) => self.open(stream, peer),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.acceptable = false,
-                Err(error) if is_the_clients(&error) => {}
+                Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
                     // The kernel has no new edge for us here, and asking again at once would only spin.
                     if !was_paused {
@@ -291,9 +291,4 @@ impl<T> Served<T> {
             after => Ok(after),
         }
     }
-}
-
-/// Whether accepting failed for one client that gave up, and not for want of something here.
-fn is_the_clients(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }

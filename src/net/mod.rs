@@ -114,3 +114,21 @@ pub fn is_exhaustion(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOSPC | Errno::NOBUFS | Errno::NOMEM))
 }
+
+/// Whether an error of [`Net::accept`] is the accepted connection's own: Linux hands those to `accept(2)`, and the next
+/// one may be fine. Anything else would only come again at once: no descriptors, a security module that forbids it, or
+/// something nobody has thought of.
+pub fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    !is_exhaustion(error)
+        && matches!(
+            error.kind(),
+            ConnectionAborted
+                | ConnectionReset
+                | Interrupted
+                | NetworkDown
+                | NetworkUnreachable
+                | HostUnreachable
+                | TimedOut
+        )
+}

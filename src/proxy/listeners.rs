@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::net::{Net, is_exhaustion};
+use crate::net::{Net, concerns_one_connection, is_exhaustion};
 use crate::token::Token;
 
 /// How long accepting rests when the host has no descriptor or memory left. Whatever frees one, waiting is cheaper
@@ -122,21 +122,4 @@ impl<L> Listener<L> {
     fn is_due(&self, now: Instant) -> bool {
         self.pending && self.resume_at.is_none_or(|at| at <= now)
     }
-}
-
-/// Linux hands errors of the new connection to `accept(2)`; the next one may be fine. Anything else would only come
-/// again at once: no descriptors, a security module that forbids it, or something nobody has thought of.
-fn concerns_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::*;
-    !is_exhaustion(error)
-        && matches!(
-            error.kind(),
-            ConnectionAborted
-                | ConnectionReset
-                | Interrupted
-                | NetworkDown
-                | NetworkUnreachable
-                | HostUnreachable
-                | TimedOut
-        )
 }

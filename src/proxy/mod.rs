@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::net::{Event, Net};
 use crate::session::{Cause, Next, Reason, Tcp};
 use crate::timers::Timers;
-use crate::token::{SessionId, Token};
+use crate::token::{SessionId, Side, Token};
 
 /// Connections taken from one listener before the sessions get their turn.
 const ACCEPT_BATCH: usize = 64;
@@ -200,7 +200,7 @@ impl<N: Net> Proxy<N> {
         let Proxy { sessions, ctx, .. } = self;
         let mut registered = Ok(());
         let id = sessions.insert(|id| {
-            let token = Token::Session { id, side: crate::token::Side::Client, attempt: 0 };
+            let token = Token::Session { id, side: Side::Client, attempt: 0 };
             registered = ctx.net.register(&mut socket, token);
             Tenant { session: Tcp::new(id, socket, address, frontend, ctx), queued: false }
         });

@@ -40,6 +40,14 @@ impl<S: Socket> Conn<S> {
         }
     }
 
+    /// Makes the coming close a reset: see [`Socket::reset_on_close`] for when that is right.
+    pub fn reset_on_close(&self) {
+        // The connection is gone already, and so is whoever could be told.
+        if let Err(error) = self.socket.reset_on_close() {
+            log::debug!("cannot reset a connection: {error}");
+        }
+    }
+
     /// Whether a read may have something to say.
     pub fn readable(&self) -> bool {
         self.readable

@@ -224,9 +224,7 @@ impl<S: Socket> Duplex<S> {
         let waited = ctx.now - resetting.since;
         let acknowledged = !matches!(survivor.socket.unsent_bytes(), Ok(count) if count > 0);
         if acknowledged || survivor.has_error() || waited >= ctx.config.timeouts.half_close {
-            if let Err(error) = survivor.socket.reset_on_close() {
-                log::debug!("cannot pass a reset on: {error}");
-            }
+            survivor.reset_on_close();
             return Verdict::Close(reason);
         }
         resetting.look_again = ctx.now + RESET_POLL.max(waited / 4);
@@ -245,7 +243,7 @@ impl<S: Socket> Duplex<S> {
     }
 
     fn is_untouched(&self) -> bool {
-        self.moved_bytes() == (0, 0) && self.up.is_untouched()
+        self.down.moved_bytes() == 0 && self.up.is_untouched()
     }
 
     fn is_half_closed(&self) -> bool {

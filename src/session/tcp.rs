@@ -85,7 +85,9 @@ impl<N: Net> Tcp<N> {
                     match connect.turn(self.seeker, &mut self.tried, ctx) {
                         Outcome::Waiting => return Next::Wait,
                         Outcome::Failed(cause) => {
-                            refuse(&self.client);
+                            // Nothing was said to this client, and a plain close would look like a complete answer
+                            // of no bytes: it gets what a server that is not there would have sent.
+                            self.client.reset_on_close();
                             return Next::Close(Reason::proxy(cause));
                         }
                         Outcome::Connected(link) => self.phase = Phase::Relaying(Duplex::new(link, ctx.now)),
@@ -131,14 +133,6 @@ impl<N: Net> Tcp<N> {
             reason.ender,
             reason.cause,
         );
-    }
-}
-
-/// Nothing was said to this client, and a plain close would look like a complete answer of no bytes: it gets what a
-/// server that is not there would have sent.
-fn refuse<S: Socket>(client: &Conn<S>) {
-    if let Err(error) = client.socket.reset_on_close() {
-        log::debug!("cannot reset a client that no backend serves: {error}");
     }
 }
 
