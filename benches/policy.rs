@@ -15,8 +15,12 @@ fn pool(size: u16) -> Arc<Pool> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9001 + i));
         config::Backend { name: address.to_string(), address, weight: 1 + u32::from(i % 3) }
     };
-    let config =
-        config::Pool { name: "bench".into(), policy: "", backends: (0..size).map(backend).collect() };
+    let config = config::Pool {
+        name: "bench".into(),
+        policy: "",
+        backends: (0..size).map(backend).collect(),
+        sticky: None,
+    };
     Arc::new(Pool::new(&config, &config::Timeouts::default(), net::os::now()))
 }
 

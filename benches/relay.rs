@@ -133,6 +133,7 @@ fn proxy(arrivals: &Rc<Cell<usize>>) -> Proxy<MemoryNet> {
         name: "bench".into(),
         policy: "round_robin",
         backends: vec![backend(9001), backend(9002)],
+        sticky: None,
     };
     let config = Config {
         workers: 1,
@@ -143,9 +144,18 @@ fn proxy(arrivals: &Rc<Cell<usize>>) -> Proxy<MemoryNet> {
             connect_attempts: 3,
             buffer_bytes: BUFFER_BYTES,
             turn_bytes: TURN_BYTES,
+            ..config::Limits::default()
         },
-        frontends: vec![config::Frontend { name: "bench".into(), listen: Vec::new(), pool: 0 }],
+        frontends: vec![config::Frontend {
+            name: "bench".into(),
+            listen: Vec::new(),
+            pool: 0,
+            mode: config::Mode::Tcp,
+            trusted_proxies: Vec::new(),
+            forwarded: config::ForwardedStyle::XForwarded,
+        }],
         pools: vec![pool],
+        log: config::Log { access_format: config::AccessFormat::Combined },
     };
     let pool = Arc::new(Pool::new(&config.pools[0], &config.timeouts, now));
     let policy = policy::build("round_robin", Seed { worker: 0, random: 1 }).expect("a name of the registry");

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod ctx;
 pub mod demo;
+pub mod http;
 pub mod lab;
 pub mod logging;
 pub mod metrics;

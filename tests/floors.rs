@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("timers.rs", 0),
     ("logging.rs", 0),
     ("config/", 0),
+    ("http/", 0),
     ("relay/buffer.rs", 1),
     ("balance/", 1),
     ("metrics.rs", 1),

@@ -108,6 +108,10 @@ mod testing {
         let second = Duration::from_secs(1);
         let timeouts =
             config::Timeouts { backoff: second, backoff_max: second, ..config::Timeouts::default() };
-        Pool::new(&config::Pool { name: "test".to_owned(), policy: "", backends }, &timeouts, base())
+        Pool::new(
+            &config::Pool { name: "test".to_owned(), policy: "", backends, sticky: None },
+            &timeouts,
+            base(),
+        )
     }
 }

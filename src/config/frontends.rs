@@ -20,7 +20,14 @@ pub(super) fn resolve_frontends(raw: &[RawFrontend], pools: &[&str]) -> Result<V
         let name = raw.name.clone().unwrap_or_else(|| pools[pool].to_owned());
         check_name(&frontends, &name, &path.key("name"))?;
         let listen = resolve_listen(raw, &path, &frontends)?;
-        frontends.push(Frontend { name, listen, pool });
+        frontends.push(Frontend {
+            name,
+            listen,
+            pool,
+            mode: super::Mode::default(),
+            trusted_proxies: Vec::new(),
+            forwarded: super::ForwardedStyle::default(),
+        });
     }
     Ok(frontends)
 }

@@ -10,6 +10,7 @@
 //! asks the system for anything: descriptor limit, policies and resolver are handed in as [`Host`].
 
 mod address;
+mod cidr;
 mod document;
 mod error;
 mod frontends;
@@ -25,10 +26,14 @@ mod resolved;
 mod suggest;
 
 pub use address::{Lookup, system_lookup};
+pub use cidr::Cidr;
 pub use error::ConfigError;
 pub use overrides::Overrides;
 pub use raw::{RawLimits, RawTimeouts};
-pub use resolved::{Backend, Config, Frontend, Limits, Listen, Pool, Timeouts};
+pub use resolved::{
+    AccessFormat, Backend, Config, ForwardedStyle, Frontend, Limits, Listen, Log, Mode, Pool, Sticky,
+    Timeouts,
+};
 
 use document::Document;
 use error::{Place, Problem};

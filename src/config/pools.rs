@@ -27,7 +27,7 @@ pub(super) fn resolve_pool(name: &str, raw: &RawPool, path: &KeyPath, host: &Hos
             "every weight is 0, so none can be chosen: give one a weight of 1 or more",
         ));
     }
-    Ok(Pool { name: name.to_owned(), policy, backends })
+    Ok(Pool { name: name.to_owned(), policy, backends, sticky: None })
 }
 
 fn resolve_policy(

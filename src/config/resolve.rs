@@ -33,7 +33,8 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
         pools.push(pools::resolve_pool(name, raw, &path, host)?);
         warn_if_unused(index, &path, &frontends, &mut warnings);
     }
-    Ok((Config { workers, timeouts, limits, frontends, pools }, warnings))
+    let log = super::Log { access_format: super::AccessFormat::Combined };
+    Ok((Config { workers, timeouts, limits, frontends, pools, log }, warnings))
 }
 
 impl Default for Timeouts {
@@ -56,6 +57,12 @@ fn resolve_timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
         drain: number::DRAIN_TIMEOUT_MS.resolve_ms(&table, raw.drain_timeout_ms)?,
         backoff: number::BACKOFF_MS.resolve_ms(&table, Some(backoff_ms))?,
         backoff_max: number::BACKOFF_MAX_MS.resolve_ms(&table, Some(backoff_max_ms))?,
+        head: std::time::Duration::from_secs(10),
+        body: std::time::Duration::from_secs(30),
+        response: std::time::Duration::from_secs(60),
+        keep_alive: std::time::Duration::from_secs(60),
+        backend_idle: std::time::Duration::from_secs(30),
+        request: None,
     };
     if timeouts.backoff_max < timeouts.backoff {
         let what =
@@ -63,6 +70,14 @@ fn resolve_timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
         return Err(Problem::new(&table.key(number::BACKOFF_MAX_MS.key), what));
     }
     Ok(timeouts)
+}
+
+impl Default for Limits {
+    /// What a configuration that says nothing about limits gets, on a host without a limit of its own.
+    fn default() -> Limits {
+        resolve_limits(&RawLimits::default(), u64::MAX, 1, &mut Vec::new())
+            .expect("every default is in its range")
+    }
 }
 
 fn resolve_limits(
@@ -81,6 +96,12 @@ fn resolve_limits(
         connect_attempts: number::CONNECT_ATTEMPTS.resolve(&table, raw.connect_attempts)?,
         buffer_bytes: number::BUFFER_BYTES.resolve(&table, Some(buffer_bytes))?,
         turn_bytes: number::TURN_BYTES.resolve(&table, Some(turn_bytes))?,
+        head_bytes: 16 * 1024,
+        target_bytes: 8 * 1024,
+        fields: 100,
+        body_bytes: None,
+        max_idle: 256,
+        retry_budget_percent: 20,
     };
     if limits.turn_bytes < limits.buffer_bytes {
         let what = format!(

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Cidr;
+
 /// Everything a process needs to know before it opens its first socket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -16,6 +18,25 @@ pub struct Config {
     pub frontends: Vec<Frontend>,
     /// Where they are sent. At least one.
     pub pools: Vec<Pool>,
+    /// What is written about what happens.
+    pub log: Log,
+}
+
+/// What is written about what happens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// How a request is written down.
+    pub access_format: AccessFormat,
+}
+
+/// How a request is written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessFormat {
+    /// The format of Apache and nginx that log tools know, with what a proxy knows besides at its end.
+    #[default]
+    Combined,
+    /// One JSON object a line.
+    Json,
 }
 
 /// How long things may take. Every one ends in an action with a reason that the access log names.
@@ -35,6 +56,18 @@ pub struct Timeouts {
     pub backoff: Duration,
     /// Where that doubling stops.
     pub backoff_max: Duration,
+    /// From the first byte of a request head to its last.
+    pub head: Duration,
+    /// A body, of a request or a response, of which no byte moves.
+    pub body: Duration,
+    /// From the end of a request to the head of its response.
+    pub response: Duration,
+    /// A client's connection between two requests.
+    pub keep_alive: Duration,
+    /// A backend's connection that waits for reuse.
+    pub backend_idle: Duration,
+    /// A whole request and its response; `None` without such a limit.
+    pub request: Option<Duration>,
 }
 
 /// How much of everything there may be.
@@ -51,6 +84,18 @@ pub struct Limits {
     pub buffer_bytes: usize,
     /// Bytes a session may move in one direction before others get their turn.
     pub turn_bytes: usize,
+    /// A request or response head, and the trailers of a body. Less than [`Limits::buffer_bytes`].
+    pub head_bytes: usize,
+    /// The target in a request line.
+    pub target_bytes: usize,
+    /// Header fields in a head.
+    pub fields: usize,
+    /// A request body; `None` without such a limit.
+    pub body_bytes: Option<u64>,
+    /// Connections to one backend that wait for reuse, in each worker.
+    pub max_idle: usize,
+    /// Retries allowed, in percent of requests. (A few each second are always allowed.)
+    pub retry_budget_percent: u32,
 }
 
 /// A place where clients come in, and the pool that serves them.
@@ -62,6 +107,36 @@ pub struct Frontend {
     pub listen: Vec<Listen>,
     /// Index into [`Config::pools`].
     pub pool: usize,
+    /// What is understood of what clients say.
+    pub mode: Mode,
+    /// Whose word about earlier hops is believed, in HTTP mode.
+    pub trusted_proxies: Vec<Cidr>,
+    /// What backends are told about the client, in HTTP mode.
+    pub forwarded: ForwardedStyle,
+}
+
+/// What a frontend understands of what clients say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Bytes: a backend for each connection.
+    #[default]
+    Tcp,
+    /// HTTP/1.1: a backend for each request.
+    Http,
+}
+
+/// Which header fields tell a backend about the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardedStyle {
+    /// X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host.
+    #[default]
+    XForwarded,
+    /// Forwarded (RFC 7239).
+    Rfc7239,
+    /// All of them.
+    Both,
+    /// None.
+    Off,
 }
 
 /// One listening address.
@@ -82,6 +157,19 @@ pub struct Pool {
     pub policy: &'static str,
     /// At least one, names and addresses unique.
     pub backends: Vec<Backend>,
+    /// The cookie that ties a client to a backend, in HTTP mode.
+    pub sticky: Option<Sticky>,
+}
+
+/// The cookie that ties a client to a backend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sticky {
+    /// Its name: a token (RFC 6265, 4.1.1).
+    pub cookie: String,
+    /// How long browsers keep it; `None` for as long as they run.
+    pub ttl: Option<Duration>,
+    /// Only over TLS.
+    pub secure: bool,
 }
 
 /// One server.

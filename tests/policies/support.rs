@@ -40,7 +40,7 @@ pub(crate) fn named<S: AsRef<str>>(backends: &[(S, u32)]) -> Arc<Pool> {
         backoff_max: Duration::from_millis(BACKOFF_MAX_MS),
         ..config::Timeouts::default()
     };
-    let config = config::Pool { name: "test".to_owned(), policy: "", backends };
+    let config = config::Pool { name: "test".to_owned(), policy: "", backends, sticky: None };
     Arc::new(Pool::new(&config, &timeouts, base()))
 }
 

@@ -62,6 +62,7 @@ fn configuration(knobs: &Knobs) -> Config {
             drain: DRAIN_TIMEOUT,
             backoff: Duration::from_millis(500),
             backoff_max: Duration::from_secs(30),
+            ..config::Timeouts::default()
         },
         limits: config::Limits {
             max_connections: knobs.max_connections,
@@ -69,9 +70,23 @@ fn configuration(knobs: &Knobs) -> Config {
             connect_attempts: knobs.connect_attempts,
             buffer_bytes: knobs.buffer_bytes,
             turn_bytes: knobs.turn_bytes,
+            ..config::Limits::default()
         },
-        frontends: vec![config::Frontend { name: "sim".into(), listen: Vec::new(), pool: 0 }],
-        pools: vec![config::Pool { name: "sim".into(), policy: knobs.policy, backends: backends.collect() }],
+        frontends: vec![config::Frontend {
+            name: "sim".into(),
+            listen: Vec::new(),
+            pool: 0,
+            mode: config::Mode::Tcp,
+            trusted_proxies: Vec::new(),
+            forwarded: config::ForwardedStyle::XForwarded,
+        }],
+        pools: vec![config::Pool {
+            name: "sim".into(),
+            policy: knobs.policy,
+            backends: backends.collect(),
+            sticky: None,
+        }],
+        log: config::Log { access_format: config::AccessFormat::Combined },
     }
 }
 

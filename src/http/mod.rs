@@ -1,0 +1,20 @@
+//! HTTP/1.1 (RFC 9110, 9112) without a socket in sight: heads, bodies and what follows from them, as functions of bytes.
+//!
+//! ```text
+//! bytes ─▶ request::parse ─▶ Request ─▶ forward ─▶ bytes for the backend     Body::pass: what follows the head,
+//! bytes ─▶ response::parse ─▶ Response ─▶ forward ─▶ bytes for the client    checked and re-framed in place
+//! ```
+//!
+//! What leaves is written from parsed parts, never copied from what came in, so it is strictly valid whatever that was.
+
+pub mod body;
+pub mod cookie;
+mod message;
+pub mod reply;
+pub mod request;
+pub mod response;
+
+pub use body::{Body, Passed};
+pub use message::{Framing, HeadLimits, Method, Refusal, Version};
+pub use request::Request;
+pub use response::Response;
