@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod relay;
 pub mod run;
 pub mod session;
+pub mod table;
 pub mod timers;
 pub mod token;
 pub mod worker;

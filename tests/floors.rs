@@ -16,6 +16,7 @@ use std::path::Path;
 const FLOORS: &[(&str, u32)] = &[
     ("token.rs", 0),
     ("timers.rs", 0),
+    ("table.rs", 1),
     ("logging.rs", 0),
     ("config/", 0),
     ("http/", 0),
