@@ -9,6 +9,7 @@
 
 pub mod body;
 pub mod cookie;
+pub mod exchange;
 mod message;
 pub mod reply;
 pub mod request;

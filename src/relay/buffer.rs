@@ -55,17 +55,20 @@ impl Buffer {
         if new.len() > old + self.room_bytes() {
             return false;
         }
-        let start = self.start as usize;
-        if start + old >= new.len() {
-            // What is in front moves: usually nothing, or a head.
+        let (start, end) = (self.start as usize, self.end as usize);
+        let tail = start + at + old;
+        let (before, behind) = (start + old >= new.len(), end + new.len() <= self.bytes.len() + old);
+        // The shorter side moves: usually it is nothing, or a head.
+        if before && (at <= end - tail || !behind) {
             let moved = start + old - new.len();
             self.bytes.copy_within(start..start + at, moved);
             self.start = moved as u32;
+        } else if behind {
+            self.bytes.copy_within(tail..end, tail + new.len() - old);
+            self.end = (end + new.len() - old) as u32;
         } else {
             self.shift_to(0);
-            let (tail, end) = (at + old, self.end as usize);
-            self.bytes.copy_within(tail..end, at + new.len());
-            self.end = (end + new.len() - old) as u32;
+            return self.splice(at, old, new);
         }
         self.filled_mut()[at..at + new.len()].copy_from_slice(new);
         true
@@ -182,7 +185,7 @@ mod tests {
     proptest! {
         /// Whatever is done to it, a buffer is the queue of bytes a `Vec` would be, up to its bound.
         #[test]
-        fn a_buffer_is_a_bounded_queue(steps in prop::collection::vec((0..4_u8, 0..SIZE_BYTES), 1..60)) {
+        fn a_buffer_is_a_bounded_queue(steps in prop::collection::vec((0..6_u8, 0..SIZE_BYTES), 1..60)) {
             let (mut buffer, mut model) = (Buffer::new(SIZE_BYTES), Vec::new());
             for (number, (step, wanted)) in steps.into_iter().enumerate() {
                 let bytes = vec![number as u8; wanted];
@@ -194,6 +197,20 @@ mod tests {
                         space[..count].copy_from_slice(&bytes[..count]);
                         buffer.produced(count);
                         count
+                    }
+                    3 => {
+                        let at = wanted.min(model.len());
+                        let old = number.min(model.len() - at);
+                        let fits = model.len() - old + wanted / 2 <= SIZE_BYTES;
+                        prop_assert_eq!(buffer.splice(at, old, &bytes[..wanted / 2]), fits);
+                        if fits {
+                            model.splice(at..at + old, bytes[..wanted / 2].iter().copied());
+                        }
+                        0
+                    }
+                    4 if model.is_empty() => {
+                        buffer.leave_headroom(wanted);
+                        0
                     }
                     _ => {
                         let count = wanted.min(model.len());
