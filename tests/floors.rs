@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("token.rs", 0),
     ("timers.rs", 0),
     ("logging.rs", 0),
+    ("access.rs", 0),
     ("config/", 0),
     ("http/", 0),
     ("relay/buffer.rs", 1),
