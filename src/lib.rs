@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md draws the house; each module says what lives in it.
 
+pub mod access;
 pub mod balance;
 pub mod cli;
 pub mod config;
