@@ -29,6 +29,8 @@ pub struct Ctx<N: Net> {
     pub draining: bool,
     /// For heads that are being written; empty between two uses.
     pub scratch: Vec<u8>,
+    /// For what the log will say of requests under way.
+    pub spare_texts: Vec<Vec<u8>>,
 }
 
 impl<N: Net> Ctx<N> {
@@ -45,6 +47,7 @@ impl<N: Net> Ctx<N> {
             now: net.now(),
             draining: false,
             scratch: Vec::new(),
+            spare_texts: Vec::new(),
             config,
             net,
         }

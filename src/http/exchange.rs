@@ -189,7 +189,9 @@ pub fn next_client(state: KeepAlive, request: Request, event: Event) -> KeepAliv
 pub fn next_backend(state: KeepAlive, request: Request, event: Event) -> KeepAlive {
     match event {
         Event::Retry => KeepAlive::Keep,
-        Event::ResponseHead { keep_alive: false, .. } | Event::RequestStopped | Event::Switch => KeepAlive::Close,
+        Event::ResponseHead { keep_alive: false, .. } | Event::RequestStopped | Event::Switch => {
+            KeepAlive::Close
+        }
         Event::ResponseHead { .. } if request != Request::Sent => KeepAlive::Close,
         _ => state,
     }
@@ -302,7 +304,10 @@ mod tests {
                     assert_eq!(next, state, "an illegal event changes nothing");
                 }
                 // Nobody changes a mind about closing, except that another backend has not said anything yet.
-                assert!(state.client != KeepAlive::Close || next.client == KeepAlive::Close, "{state:?} {event:?}");
+                assert!(
+                    state.client != KeepAlive::Close || next.client == KeepAlive::Close,
+                    "{state:?} {event:?}"
+                );
                 // Nothing is retried, or answered by us, once the client has seen a byte.
                 if !state.is_unanswered() {
                     let again = matches!(event, Event::Retry | Event::Reply { .. });

@@ -136,7 +136,7 @@ impl<N: Net> Tcp<N> {
 }
 
 /// A client that broke while it waited needs no backend any more. (One that merely finished sending does.)
-fn client_broke<S: Socket>(client: &Conn<S>) -> Option<Reason> {
+pub(super) fn client_broke<S: Socket>(client: &Conn<S>) -> Option<Reason> {
     if !client.has_error() {
         return None;
     }

@@ -19,7 +19,7 @@ mod relaying;
 mod request;
 mod response;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use self::gate::BodyGate;
@@ -31,7 +31,8 @@ use crate::balance::Tried;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Exchange};
-use crate::http::{HeadLimits, request::Facts};
+use crate::http::request::Facts;
+use crate::http::{Body, Framing, HeadLimits, Method, Version};
 use crate::net::{Event, Net};
 use crate::relay::{Conn, Pipe};
 use crate::token::{SessionId, Token};
@@ -55,6 +56,10 @@ pub struct Http<N: Net> {
     phase: Phase<N::Socket>,
     /// What the present wait is counted from: when something moved last.
     since: Instant,
+    /// A request has come on this connection.
+    served: bool,
+    /// Content of the last response.
+    response_bytes: u64,
 }
 
 enum Phase<S> {
@@ -75,9 +80,12 @@ enum Phase<S> {
 
 struct Relay<S> {
     link: Link<S>,
-    since: Instant,
+    /// The backend has said something, if only a part of an interim head.
+    heard: bool,
     /// The response's, once there is one.
     body: Option<BodyGate>,
+    /// The client is told of the end of the body by the end of its connection.
+    until_close: bool,
 }
 
 /// A request, from its head to the end of its response.
@@ -91,6 +99,43 @@ struct Current {
     /// The backend that the client's cookie names.
     cookie: Option<u64>,
     record: Record,
+}
+
+impl Current {
+    /// Of a request whose head could not be read.
+    fn unread(id: SessionId, started: Instant) -> Current {
+        Current {
+            facts: Facts {
+                method: Method::Other,
+                version: Version::Http11,
+                framing: Framing::Empty,
+                keep_alive: false,
+                expects_continue: false,
+                upgrade: false,
+                wants_json: false,
+                nominates: true,
+            },
+            seeker: Seeker {
+                id,
+                pool: 0,
+                client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                preferred: None,
+                reuse: false,
+                budgeted: false,
+            },
+            body: BodyGate(Body::new(
+                Framing::Empty,
+                Framing::Empty,
+                false,
+                &HeadLimits { head_bytes: 0, target_bytes: 0, fields: 0 },
+            )),
+            started,
+            tried: Tried::default(),
+            retries: 0,
+            cookie: None,
+            record: Record::default(),
+        }
+    }
 }
 
 /// What a step of a turn leads to.
@@ -127,6 +172,8 @@ impl<N: Net> Http<N> {
             current: None,
             phase: Phase::Head,
             since: ctx.now,
+            served: false,
+            response_bytes: 0,
         }
     }
 
@@ -211,9 +258,5 @@ impl<N: Net> Http<N> {
 
 fn head_limits(config: &Config) -> HeadLimits {
     let limits = &config.limits;
-    HeadLimits {
-        head_bytes: limits.head_bytes,
-        target_bytes: limits.target_bytes,
-        fields: limits.fields,
-    }
+    HeadLimits { head_bytes: limits.head_bytes, target_bytes: limits.target_bytes, fields: limits.fields }
 }

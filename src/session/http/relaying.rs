@@ -46,7 +46,7 @@ impl<N: Net> Http<N> {
             }
         }
         self.since = ctx.now;
-        self.phase = Phase::Relaying(Relay { link, since: ctx.now, body: None });
+        self.phase = Phase::Relaying(Relay { link, heard: false, body: None, until_close: false });
         Step::On
     }
 

@@ -26,16 +26,17 @@ impl<N: Net> Http<N> {
                     Ok(false) => {}
                     Err(refusal) => return self.refuse(refusal, ctx),
                 }
-            } else if ctx.draining {
-                return Step::close(Reason::proxy(Cause::Finished));
-            }
-            if !self.client.readable() {
-                return self.await_head(ctx);
             }
             let begins = self.up.unread().is_empty();
+            // Whoever waits for nothing but another request need not wait while we drain; one may be here already.
+            let leaving = ctx.draining && self.served && begins;
+            if !self.client.readable() && !leaving {
+                return self.await_head(ctx);
+            }
             match self.up.fill(&mut self.client, HEADROOM_BYTES, &mut ctx.buffers) {
                 // A head's time begins with its first byte.
                 Filled::More if begins => self.since = ctx.now,
+                Filled::Nothing if leaving => return Step::close(Reason::proxy(Cause::Finished)),
                 Filled::More | Filled::Nothing => {}
                 Filled::Full => return self.refuse(Refusal::new(431, "head_too_large"), ctx),
                 Filled::Ended if begins => return Step::close(Reason::peer(Side::Client, Cause::Finished)),
@@ -70,7 +71,7 @@ impl<N: Net> Http<N> {
         let (len, facts) = (request.len, request.facts);
         let client = if how.trusted { request.client(peer, trusts) } else { peer };
         let cookie = sticky_key(&request, frontend.pool, ctx);
-        let record = Record::new(&request, client);
+        let record = Record::new(&request, client, &mut ctx.spare_texts);
         if !self.up.replace(len, &ctx.scratch, &mut ctx.buffers) {
             return Err(Refusal::new(431, "head_too_large"));
         }
@@ -86,6 +87,7 @@ impl<N: Net> Http<N> {
         self.up.keep();
         ctx.pools[frontend.pool].note_request();
         ctx.metrics.requests += 1;
+        self.served = true;
         self.exchange = Exchange::default();
         self.step(Event::RequestHead { keep_alive: facts.keep_alive, upgrade: facts.upgrade });
         let body = BodyGate(Body::new(facts.framing, facts.framing, !facts.nominates, &limits));

@@ -55,17 +55,20 @@ impl<N: Net> Http<N> {
                     return Err(self.bad_answer(Cause::Refused(refusal.why), ctx));
                 }
             }
-            let Phase::Relaying(Relay { link, .. }) = &mut self.phase else { return Ok(()) };
+            let Phase::Relaying(Relay { link, heard, .. }) = &mut self.phase else { return Ok(()) };
             if !link.conn.readable() {
                 return Ok(());
             }
             match self.down.fill_large(&mut link.conn, HEADROOM_BYTES, &mut ctx.buffers) {
                 // From here on, the request is not sent anywhere else.
-                Filled::More => self.up.forget(&mut ctx.buffers),
+                Filled::More => {
+                    *heard = true;
+                    self.up.forget(&mut ctx.buffers);
+                }
                 Filled::Nothing => {}
                 Filled::Full => return Err(self.bad_answer(Cause::Refused("head_too_large"), ctx)),
-                Filled::Ended if self.heard_nothing() => return Err(self.lost(None, ctx)),
-                Filled::Broke(error) if self.heard_nothing() => return Err(self.lost(Some(&error), ctx)),
+                Filled::Ended if !*heard => return Err(self.lost(None, ctx)),
+                Filled::Broke(error) if !*heard => return Err(self.lost(Some(&error), ctx)),
                 Filled::Ended => return Err(self.bad_answer(Cause::Incomplete, ctx)),
                 Filled::Broke(error) => return Err(self.bad_answer(Cause::Broken(error.kind()), ctx)),
             }
@@ -82,8 +85,7 @@ impl<N: Net> Http<N> {
         }
         let limits = head_limits(&ctx.config);
         let mut fields = Fields::new();
-        let Some(response) =
-            response::parse(self.down.unread(), &mut fields, &limits, current.facts.method)?
+        let Some(response) = response::parse(self.down.unread(), &mut fields, &limits, current.facts.method)?
         else {
             return Ok(Head::Incomplete);
         };
@@ -116,6 +118,7 @@ impl<N: Net> Http<N> {
         }
         relay.link.lease.succeeded();
         if matches!(head, Head::Final) {
+            relay.until_close = framing == Framing::UntilClose;
             relay.body = Some(response_body(&facts, current.facts.method, framing, &limits));
         }
         if !matches!(head, Head::Interim) {
@@ -155,11 +158,6 @@ impl<N: Net> Http<N> {
     /// What the backend says is not an answer that could be passed on.
     fn bad_answer(&mut self, cause: Cause, ctx: &mut Ctx<N>) -> Step {
         self.answer(502, Reason::peer(Side::Backend, cause), ctx)
-    }
-
-    /// The backend has not said a byte, interim responses included.
-    fn heard_nothing(&self) -> bool {
-        self.up.kept_bytes().is_some() || self.down.moved_bytes() == 0
     }
 }
 
