@@ -11,6 +11,7 @@ pub(super) struct FramingFields {
     codings: u32,
     chunked: u32,
     ends_in_chunked: bool,
+    bad_coding: Option<Refusal>,
 }
 
 impl FramingFields {
@@ -25,23 +26,22 @@ impl FramingFields {
     }
 
     /// Reads one Transfer-Encoding: all of them together are one list.
-    pub(super) fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn transfer_encoding(&mut self, value: &[u8]) {
         for coding in elements(value) {
-            if coding.is_empty() {
-                return Err(Refusal::new(400, "empty_transfer_coding"));
-            }
             let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
-            if !is_chunked && !is_known(coding) {
-                return Err(Refusal::new(501, "unknown_transfer_coding"));
+            if coding.is_empty() {
+                self.bad_coding.get_or_insert(Refusal::new(400, "empty_transfer_coding"));
+            } else if !is_chunked && !is_known(coding) {
+                self.bad_coding.get_or_insert(Refusal::new(501, "unknown_transfer_coding"));
             }
             self.codings += 1;
             self.chunked += u32::from(is_chunked);
             self.ends_in_chunked = is_chunked;
         }
-        Ok(())
     }
 
-    /// What they say together; `None` if there are none.
+    /// What they say together; `None` if there are none. Where several things are wrong, what smells of request
+    /// smuggling is named first.
     pub(super) fn resolve(&self, version: Version) -> Result<Option<Framing>, Refusal> {
         if self.codings == 0 {
             return Ok(self.length.map(Framing::Length));
@@ -51,6 +51,9 @@ impl FramingFields {
         }
         if version == Version::Http10 {
             return Err(Refusal::new(400, "transfer_encoding_on_http_1_0"));
+        }
+        if let Some(refusal) = self.bad_coding {
+            return Err(refusal);
         }
         if !self.ends_in_chunked || self.chunked > 1 {
             return Err(Refusal::new(400, "transfer_encoding_not_ending_in_chunked"));

@@ -120,7 +120,7 @@ impl<'b> Seen<'b> {
                     seen.host = field.value;
                 }
                 Kind::ContentLength => seen.framing.content_length(field.value)?,
-                Kind::TransferEncoding => seen.framing.transfer_encoding(field.value)?,
+                Kind::TransferEncoding => seen.framing.transfer_encoding(field.value),
                 Kind::FramingAlias => return Err(Refusal::new(400, "framing_field_with_underscore")),
                 Kind::Connection => seen.options.read(field.value)?,
                 Kind::Expect if field.value.eq_ignore_ascii_case(b"100-continue") => seen.expects = true,

@@ -80,7 +80,7 @@ pub fn parse<'h, 'b>(
     limits: &HeadLimits,
     method: Method,
 ) -> Result<Option<Response<'h, 'b>>, Refusal> {
-    // Whatever is wrong with it, to the client the backend is.
+    // Whatever is wrong, it is the backend's fault: never a 4xx.
     read(bytes, fields, limits, method).map_err(|refusal| Refusal::new(502, refusal.why))
 }
 
@@ -146,7 +146,7 @@ impl Seen {
             *kind = Kind::of(field.name);
             match *kind {
                 Kind::ContentLength => seen.framing.content_length(field.value)?,
-                Kind::TransferEncoding => seen.framing.transfer_encoding(field.value)?,
+                Kind::TransferEncoding => seen.framing.transfer_encoding(field.value),
                 Kind::FramingAlias => return Err(Refusal::new(502, "framing_field_with_underscore")),
                 Kind::Connection => seen.options.read(field.value)?,
                 _ => {}

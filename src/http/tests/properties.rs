@@ -87,7 +87,7 @@ fn assert_clean(head: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_accepted_goes_out_valid_and_the_same(
@@ -96,6 +96,7 @@ proptest! {
     ) {
         let mut fields = Fields::new();
         let Ok(Some(request)) = request::parse(&head, &mut fields, &LIMITS) else { return Ok(()) };
+        assert_clean(&head[..request.len]);
         let mut out = Vec::new();
         request.forward(&mut out, &Forward { peer: ip("2001:db8::7"), trusted, x_forwarded, rfc7239 });
         assert_clean(&out);
@@ -124,6 +125,7 @@ proptest! {
     ) {
         let mut fields = Fields::new();
         let Ok(Some(response)) = response::parse(&head, &mut fields, &LIMITS, method) else { return Ok(()) };
+        assert_clean(&head[..response.len]);
         let facts = response.facts;
         let connection = if facts.is_switching() { Connection::Upgrade } else { Connection::Implied };
         let how = response::Forward { framing: facts.framing, connection, cookie: Some(b"a=b") };
@@ -154,6 +156,20 @@ proptest! {
                 let start = response::parse(&answer[..end], &mut fields, &LIMITS, Method::Get);
                 prop_assert!(matches!(start, Ok(None)), "{}", end);
             }
+        }
+    }
+
+    #[test]
+    fn garbage_is_refused_or_waited_for(start in any::<prop::sample::Index>(), garbage in prop::collection::vec(any::<u8>(), 0..80)) {
+        let valid = "GET http://a:80/b HTTP/1.1\r\nHost: [::1]\r\nConnection: x\r\n\r\n";
+        let head = [&valid.as_bytes()[..start.index(valid.len())], &garbage].concat();
+        let mut fields = Fields::new();
+        if let Ok(Some(request)) = request::parse(&head, &mut fields, &LIMITS) {
+            assert_clean(&head[..request.len]);
+        }
+        let mut fields = Fields::new();
+        if let Ok(Some(response)) = response::parse(&garbage, &mut fields, &LIMITS, Method::Get) {
+            assert_clean(&garbage[..response.len]);
         }
     }
 }
