@@ -141,15 +141,21 @@ impl<N: Net> Proxy<N> {
     }
 
     fn hand_out_events(&mut self) {
+        // Before anybody can take a connection that waits, whatever has happened to those is known.
+        for event in &self.events {
+            if let Token::Backend(link) = event.token {
+                self.ctx.links.note(link, event);
+            }
+        }
         for index in 0..self.events.len() {
             let event = self.events[index];
             match event.token {
                 Token::Client(id) => self.wake(id, &event),
-                Token::Backend(link) => {
-                    if let Some(id) = self.ctx.links.route(link, &event) {
-                        self.wake(id, &event);
-                    }
-                }
+                Token::Backend(link) => match self.ctx.links.session(link) {
+                    Some(id) => self.wake(id, &event),
+                    // Its session may have let go of it in this very batch.
+                    None => self.ctx.links.note(link, &event),
+                },
                 Token::Listener(index) => self.listeners.note(index),
                 // Whoever woke us looks at the flags it set once this turn is over.
                 Token::Waker => {}

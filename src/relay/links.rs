@@ -62,19 +62,14 @@ impl<S: Socket> Links<S> {
         }
     }
 
-    /// Whom an event of this connection concerns. If nobody, because it waits, then whatever the backend has to say,
-    /// an end or bytes that nobody asked for, disqualifies it.
-    pub fn route(&mut self, id: LinkId, event: &Event) -> Option<SessionId> {
-        match self.holders.get(id)? {
-            Holder::Session(session) => Some(*session),
-            Holder::Idle { seat: (pool, backend), .. } => {
-                if event.readable || event.read_closed || event.error {
-                    let waiting = &mut self.idle[*pool][backend.index()];
-                    waiting.retain(|waiting| *waiting != id);
-                    self.holders.remove(id);
-                }
-                None
-            }
+    /// Takes in an event. Whatever a backend has to say on a connection that waits, an end or bytes that nobody asked
+    /// for, disqualifies that connection.
+    pub fn note(&mut self, id: LinkId, event: &Event) {
+        if (event.readable || event.read_closed || event.error)
+            && let Some(Holder::Idle { seat: (pool, backend), .. }) = self.holders.get(id)
+        {
+            self.idle[*pool][backend.index()].retain(|waiting| *waiting != id);
+            self.holders.remove(id);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Current, Http, LINGER, Phase, Relay, Step};
 use crate::ctx::Ctx;
-use crate::http::exchange::{Event, Exchange};
+use crate::http::exchange::{self, Event, Exchange};
 use crate::http::reply::Reply;
 use crate::http::{Framing, Method, Refusal, Version};
 use crate::net::{Net, Socket};
@@ -35,8 +35,10 @@ impl<N: Net> Http<N> {
             return self.abort(reason);
         }
         let keep_alive = self.current.as_ref().is_some_and(|current| {
-            // Ours is told how by its version only, and a body that nobody read would pass for a request.
-            let is_read = matches!(current.facts.framing, Framing::Empty | Framing::Length(0));
+            // A body that nobody read would pass for a request.
+            let is_read = self.exchange.request == exchange::Request::Sent
+                || matches!(current.facts.framing, Framing::Empty | Framing::Length(0));
+            // HTTP/1.0 would have to be told.
             is_read && current.facts.keep_alive && current.facts.version > Version::Http10
         }) && !ctx.draining;
         let (id, started) = (self.id, self.since);
@@ -92,7 +94,7 @@ impl<N: Net> Http<N> {
         else {
             return Step::On;
         };
-        self.response_bytes = body.map_or(0, |body| body.0.content_bytes());
+        self.response_bytes = body.map_or(0, |body| body.content_bytes());
         // Bytes beyond the response belong to nothing that was asked.
         let extra = !self.down.unread().is_empty();
         self.down.drop_held(&mut ctx.buffers);

@@ -8,7 +8,31 @@ use crate::relay::{Buffer, Gate};
 pub(super) const HEADROOM_BYTES: usize = 512;
 
 /// Lets one body through.
-pub(super) struct BodyGate(pub(super) Body);
+pub(super) struct BodyGate {
+    body: Body,
+    /// More content than this does not pass.
+    most_bytes: u64,
+}
+
+/// A request body beyond `max_body_bytes`.
+pub(super) const BODY_TOO_LARGE: Refusal = Refusal::new(413, "body_too_large");
+
+impl BodyGate {
+    /// For a body of any size.
+    pub(super) fn new(body: Body) -> BodyGate {
+        BodyGate { body, most_bytes: u64::MAX }
+    }
+
+    /// For a body of at most `most_bytes`.
+    pub(super) fn bounded(body: Body, most_bytes: Option<u64>) -> BodyGate {
+        BodyGate { body, most_bytes: most_bytes.unwrap_or(u64::MAX) }
+    }
+
+    /// Bytes of content passed so far.
+    pub(super) fn content_bytes(&self) -> u64 {
+        self.body.content_bytes()
+    }
+}
 
 impl Gate for BodyGate {
     const HEADROOM_BYTES: usize = HEADROOM_BYTES;
@@ -16,8 +40,11 @@ impl Gate for BodyGate {
 
     fn pass(&mut self, held: &mut Buffer, from: usize) -> Result<usize, Refusal> {
         let size = held.filled().len() - from;
-        let passed = self.0.pass(&mut held.filled_mut()[from..])?;
-        if self.0.wraps() {
+        let passed = self.body.pass(&mut held.filled_mut()[from..])?;
+        if self.body.content_bytes() > self.most_bytes {
+            return Err(BODY_TOO_LARGE);
+        }
+        if self.body.wraps() {
             return wrap(held, from, size);
         }
         // What was taken and not put again leaves a gap.
@@ -26,12 +53,12 @@ impl Gate for BodyGate {
     }
 
     fn end(&mut self, held: &mut Buffer) -> Result<usize, Refusal> {
-        self.0.end()?;
-        Ok(if self.0.wraps() { held.push(LAST_CHUNK) } else { 0 })
+        self.body.end()?;
+        Ok(if self.body.wraps() { held.push(LAST_CHUNK) } else { 0 })
     }
 
     fn is_done(&self) -> bool {
-        self.0.is_done()
+        self.body.is_done()
     }
 }
 

@@ -123,7 +123,7 @@ impl Current {
                 reuse: false,
                 budgeted: false,
             },
-            body: BodyGate(Body::new(
+            body: BodyGate::new(Body::new(
                 Framing::Empty,
                 Framing::Empty,
                 false,
@@ -259,24 +259,4 @@ impl<N: Net> Http<N> {
 fn head_limits(config: &Config) -> HeadLimits {
     let limits = &config.limits;
     HeadLimits { head_bytes: limits.head_bytes, target_bytes: limits.target_bytes, fields: limits.fields }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::os::OsNet;
-    use crate::session::{Session, Tcp};
-
-    #[test]
-    fn sizes() {
-        eprintln!(
-            "http {} current {} duplex {} tcp {} session {} relay {}",
-            size_of::<Http<OsNet>>(),
-            size_of::<Current>(),
-            size_of::<Duplex<mio::net::TcpStream>>(),
-            size_of::<Tcp<OsNet>>(),
-            size_of::<Session<OsNet>>(),
-            size_of::<Relay<mio::net::TcpStream>>(),
-        );
-    }
 }

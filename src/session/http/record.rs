@@ -67,7 +67,7 @@ fn is_wanted() -> bool {
 impl<N: Net> Http<N> {
     /// The exchange is over: counts it, and writes its line.
     pub(super) fn record(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        let request_bytes = self.current.as_ref().map_or(0, |current| current.body.0.content_bytes());
+        let request_bytes = self.current.as_ref().map_or(0, |current| current.body.content_bytes());
         let Some(Current { facts, started, retries, mut record, .. }) = self.current.take() else { return };
         if record.status == 0 && reason.ender == crate::session::Ender::Peer(crate::token::Side::Client) {
             // The client did not wait for an answer: as nginx writes it.

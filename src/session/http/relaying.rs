@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::request::BODY_TOO_LARGE;
 use super::{Connect, Current, Http, Phase, Relay, Step};
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Event};
@@ -93,7 +92,7 @@ impl<N: Net> Http<N> {
             Progress::Spent => return Ok(true),
             Progress::Waiting | Progress::Finished => {}
         }
-        if self.exceeds_limit(ctx) { Err(self.refuse(BODY_TOO_LARGE, ctx)) } else { Ok(false) }
+        Ok(false)
     }
 
     /// The backend's connection ended before a byte of its answer.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::gate::{BodyGate, HEADROOM_BYTES};
+use super::gate::{BODY_TOO_LARGE, BodyGate, HEADROOM_BYTES};
 use super::record::Record;
 use super::{Connect, Current, Http, Phase, Seeker, Step, head_limits};
 use crate::balance::Tried;
@@ -90,7 +90,8 @@ impl<N: Net> Http<N> {
         self.served = true;
         self.exchange = Exchange::default();
         self.step(Event::RequestHead { keep_alive: facts.keep_alive, upgrade: facts.upgrade });
-        let body = BodyGate(Body::new(facts.framing, facts.framing, !facts.nominates, &limits));
+        let body = Body::new(facts.framing, facts.framing, !facts.nominates, &limits);
+        let body = BodyGate::bounded(body, ctx.config.limits.body_bytes);
         let (tried, started) = (Tried::default(), ctx.now);
         self.current = Some(Current { facts, seeker, body, started, tried, retries: 0, cookie, record });
         self.phase = Phase::Seeking(Connect::default());
@@ -100,16 +101,7 @@ impl<N: Net> Http<N> {
             _ => Ok(true),
         }
     }
-
-    /// Whether more of the body has come than is allowed.
-    pub(super) fn exceeds_limit(&self, ctx: &Ctx<N>) -> bool {
-        let content_bytes = self.current.as_ref().map_or(0, |current| current.body.0.content_bytes());
-        ctx.config.limits.body_bytes.is_some_and(|most| content_bytes > most)
-    }
 }
-
-/// A request body beyond `max_body_bytes`.
-pub(super) const BODY_TOO_LARGE: Refusal = Refusal::new(413, "body_too_large");
 
 fn forward(frontend: &Frontend, peer: IpAddr, trusted: bool) -> Forward {
     use ForwardedStyle::{Both, Rfc7239, XForwarded};

@@ -171,7 +171,7 @@ fn connection(client: KeepAlive, version: Version) -> Connection {
 
 fn response_body(facts: &Facts, method: Method, framing: Framing, limits: &HeadLimits) -> BodyGate {
     debug_assert!(method != Method::Head || facts.framing == Framing::Empty);
-    BodyGate(Body::new(facts.framing, framing, !facts.nominates, limits))
+    BodyGate::new(Body::new(facts.framing, framing, !facts.nominates, limits))
 }
 
 /// The value of the `Set-Cookie` that ties the client to the backend with this key, if the pool wants that.
