@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::canonical;
-use super::case::{Canned, Case, End, Want};
+use super::case::{Canned, Case, End, Request, Step, Want};
 use super::message::{self, Kind, Message};
 use super::run::{self, CLIENT, Run, Split};
 use super::setup;
@@ -192,4 +192,27 @@ fn check_backends(run: &Run<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Every message that a case expects is one that the strict parser accepts, to its last byte.
+pub fn check_expectations(case: &Case) {
+    let read = |text: &[u8], kind, what: &str| {
+        let message = run::expected(text, kind);
+        assert_eq!(message.len, text.len(), "{}: {what}: {}", case.name, text.escape_ascii());
+        message
+    };
+    for step in case.backends.iter().flat_map(|script| &script.steps) {
+        if let Step::Request(Request::Exactly(text) | Request::Head(text)) = step {
+            let message = read(text, Kind::Request, "a request");
+            assert!(message.complete || matches!(step, Step::Request(Request::Head(_))), "{}", case.name);
+        }
+    }
+    for want in &case.wants {
+        if let Want::Message { text, to_head, part } = want {
+            let kind = if *to_head { Kind::ResponseToHead } else { Kind::Response };
+            let message = read(text, kind, "a response");
+            let endless = message.framing == message::Framing::UntilClose;
+            assert!(message.complete != *part || endless, "{}: {}", case.name, text.escape_ascii());
+        }
+    }
 }
