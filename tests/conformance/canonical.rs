@@ -4,14 +4,22 @@ use std::net::IpAddr;
 
 use lbproxy::config::ForwardedStyle;
 
+use super::case::COOKIE;
 use super::message::{Field, Framing, Message};
 
 /// What the proxy calls itself.
 const VIA: &str = "1.1 lbproxy";
 
 /// Fields that stand at the end of a head, in an order of the proxy's own: compared as a set.
-const REQUEST_END: &[&str] =
-    &["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via"];
+const REQUEST_END: &[&str] = &[
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "Forwarded",
+    "Connection",
+    "Upgrade",
+    "Via",
+];
 const RESPONSE_END: &[&str] = &["Transfer-Encoding", "Connection", "Upgrade", "Set-Cookie", "Via"];
 
 /// Appends what a backend is told besides what the client said. What the case itself says wins.
@@ -103,11 +111,25 @@ fn normal(field: &Field) -> Field {
             };
             value = value.replace('"', "").split(',').map(element).collect::<Vec<_>>().join(", ");
         }
+        "connection" => value = value.to_ascii_lowercase(),
+        "set-cookie" => value = any_key(&value),
         // A message may be said to have come over 1.0, if it did.
         "via" => value = value.replace("1.0 lbproxy", VIA),
         _ => {}
     }
     Field { name, value }
+}
+
+/// Of our own cookie, the value is opaque and the order of its attributes free.
+fn any_key(cookie: &str) -> String {
+    let Some((key, attributes)) = cookie.strip_prefix("lb=").and_then(|rest| rest.split_at_checked(16))
+    else {
+        return cookie.to_owned();
+    };
+    let mut attributes: Vec<&str> = attributes.split(';').map(str::trim).collect();
+    attributes.sort_unstable();
+    let opaque = key == COOKIE || key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    format!("lb={}{}", if opaque { "*" } else { key }, attributes.join(";"))
 }
 
 fn joined(fields: &[Field]) -> String {

@@ -98,6 +98,8 @@ pub struct Canned {
     pub close: Option<bool>,
     pub json: bool,
     pub to_head: bool,
+    /// Nothing at all is as good.
+    pub optional: bool,
 }
 
 /// How the client's connection is when all is said.
@@ -221,7 +223,13 @@ impl Case {
     }
 
     fn canned(self, statuses: &[u16], close: Option<bool>) -> Case {
-        self.want(Want::Canned(Canned { statuses: statuses.to_vec(), close, json: false, to_head: false }))
+        self.want(Want::Canned(Canned {
+            statuses: statuses.to_vec(),
+            close,
+            json: false,
+            to_head: false,
+            optional: false,
+        }))
     }
 
     /// An error that ends the connection.
@@ -242,6 +250,15 @@ impl Case {
     /// An error after which the connection goes on or not, as it says.
     pub fn failed_either_way(self, status: u16) -> Case {
         self.canned(&[status], None)
+    }
+
+    /// An error that ends the connection, or its end alone.
+    pub fn refused_or_nothing(self, status: u16) -> Case {
+        let mut case = self.refused(status).end(End::Closed);
+        if let Some(Want::Canned(canned)) = case.wants.last_mut() {
+            canned.optional = true;
+        }
+        case
     }
 
     /// About the last error.
@@ -331,10 +348,6 @@ impl Script {
 
     pub fn sleeps_ms(self, ms: u64) -> Script {
         self.step(Step::Sleep(Duration::from_millis(ms)))
-    }
-
-    pub fn takes_bytes(self, count: usize) -> Script {
-        self.step(Step::Take(count))
     }
 
     pub fn ignores(self) -> Script {
