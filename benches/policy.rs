@@ -36,7 +36,12 @@ fn choose(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new(name, size), |b| {
                 b.iter(|| {
                     client = client.wrapping_add(1);
-                    black_box(balancer.choose(IpAddr::from(client.to_be_bytes()), &Tried::default(), now));
+                    black_box(balancer.choose(
+                        IpAddr::from(client.to_be_bytes()),
+                        None,
+                        &Tried::default(),
+                        now,
+                    ));
                 });
             });
         }

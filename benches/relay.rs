@@ -13,11 +13,10 @@ use lbproxy::balance::policy::{self, Seed};
 use lbproxy::balance::{Balancer, Pool};
 use lbproxy::config::{self, Config};
 use lbproxy::ctx::Ctx;
-use lbproxy::metrics::Metrics;
 use lbproxy::net::{Event, Net, Socket, os};
 use lbproxy::proxy::Proxy;
-use lbproxy::relay::{BufferPool, Conn, Pipe};
-use lbproxy::token::{SessionId, Side, Token};
+use lbproxy::relay::{BufferPool, Conn, Open, Pipe};
+use lbproxy::token::{SessionId, Token};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 const TURN_BYTES: usize = 256 * 1024;
@@ -159,14 +158,8 @@ fn proxy(arrivals: &Rc<Cell<usize>>) -> Proxy<MemoryNet> {
     };
     let pool = Arc::new(Pool::new(&config.pools[0], &config.timeouts, now));
     let policy = policy::build("round_robin", Seed { worker: 0, random: 1 }).expect("a name of the registry");
-    let ctx = Ctx {
-        net: MemoryNet { now, arrivals: arrivals.clone(), pending: Vec::new() },
-        pools: vec![Balancer::new(pool, policy)],
-        buffers: BufferPool::new(BUFFER_BYTES),
-        metrics: Metrics::default(),
-        config: Arc::new(config),
-        now,
-    };
+    let net = MemoryNet { now, arrivals: arrivals.clone(), pending: Vec::new() };
+    let ctx = Ctx::new(net, vec![Balancer::new(pool, policy)], Arc::new(config));
     Proxy::new(ctx, vec![((), 0)], 1000).expect("nothing to fail")
 }
 
@@ -174,7 +167,7 @@ fn pipe(c: &mut Criterion) {
     let mut group = c.benchmark_group("pipe");
     group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     let id = SessionId { slot: 0, epoch: 1 };
-    let event = ready(Token::Session { id, side: Side::Client, attempt: 0 });
+    let event = ready(Token::Client(id));
     // A small message, one full buffer, and a turn's whole budget in full buffers.
     for bytes in [100, BUFFER_BYTES, TURN_BYTES] {
         let mut source = Conn::new(Memory { left_bytes: 0, finishes: false });
@@ -186,7 +179,7 @@ fn pipe(c: &mut Criterion) {
             b.iter(|| {
                 source.socket.left_bytes = bytes;
                 source.note(&event);
-                black_box(pipe.turn(&mut source, &mut sink, TURN_BYTES, &mut buffers));
+                black_box(pipe.turn(&mut source, &mut sink, &mut Open, TURN_BYTES, &mut buffers));
             });
         });
     }

@@ -1,6 +1,7 @@
 //! The command line: arguments in, something to do out. Every way to get it wrong ends in one line and exit code 2.
 
 mod flags;
+mod http_flags;
 
 use std::ffi::OsString;
 use std::fmt;

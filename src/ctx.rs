@@ -7,7 +7,7 @@ use crate::balance::Balancer;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::net::Net;
-use crate::relay::BufferPool;
+use crate::relay::{BufferPool, Links};
 
 /// The surroundings of a session: everything of the worker except the sessions and the loop itself.
 pub struct Ctx<N: Net> {
@@ -17,10 +17,39 @@ pub struct Ctx<N: Net> {
     pub pools: Vec<Balancer>,
     /// Relay buffers.
     pub buffers: BufferPool,
+    /// Connections to backends.
+    pub links: Links<N::Socket>,
     /// Counters.
     pub metrics: Metrics,
     /// What the operator asked for.
     pub config: Arc<Config>,
     /// The time of this turn of the loop: read once after each wait, good enough for every deadline.
     pub now: Instant,
+    /// No new clients, and those connected may finish.
+    pub draining: bool,
+    /// For heads that are being written; empty between two uses.
+    pub scratch: Vec<u8>,
+    /// For what the log will say of requests under way.
+    pub spare_texts: Vec<Vec<u8>>,
+}
+
+impl<N: Net> Ctx<N> {
+    /// The surroundings at the start of a worker.
+    pub fn new(net: N, mut pools: Vec<Balancer>, config: Arc<Config>) -> Ctx<N> {
+        for pool in &mut pools {
+            pool.set_retry_budget(config.limits.retry_budget_percent);
+        }
+        Ctx {
+            pools,
+            buffers: BufferPool::new(config.limits.buffer_bytes),
+            links: Links::new(config.limits.max_idle, config.timeouts.backend_idle),
+            metrics: Metrics::default(),
+            now: net.now(),
+            draining: false,
+            scratch: Vec::new(),
+            spare_texts: Vec::new(),
+            config,
+            net,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md draws the house; each module says what lives in it.
 
+pub mod access;
 pub mod balance;
 pub mod cli;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod proxy;
 pub mod relay;
 pub mod run;
 pub mod session;
+pub mod table;
 pub mod timers;
 pub mod token;
 pub mod worker;

@@ -7,8 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use env_logger::fmt::ConfigurableFormat;
 use env_logger::{Builder, Target, WriteStyle};
 use log::LevelFilter;
+
+/// The target of lines that are whole as they are: one for each HTTP request.
+pub const HTTP_ACCESS: &str = "lbproxy::http_access";
 
 /// Lines that may wait for a slow stderr; further ones are dropped and counted.
 const QUEUE_LINES: usize = 8_192;
@@ -52,10 +56,22 @@ pub fn start(level: LevelFilter) -> io::Result<Flusher> {
         .name("log".into())
         .spawn(move || write_lines(&lines, &dropped, io::stderr()))?;
     let style = if io::stderr().is_terminal() { WriteStyle::Always } else { WriteStyle::Never };
-    let mut builder = Builder::new();
-    builder.filter_level(level).write_style(style).parse_default_env();
-    builder.target(Target::Pipe(Box::new(sink))).init();
+    let mut builder = builder(level, sink);
+    builder.write_style(style).parse_default_env().init();
     Ok(Flusher { queue })
+}
+
+/// Time, level and target before each message, except before lines of the HTTP access log: log tools expect those as
+/// they are, and time is part of them.
+fn builder(level: LevelFilter, sink: Sink) -> Builder {
+    let with_prefix = ConfigurableFormat::default();
+    let mut builder = Builder::new();
+    builder.filter_level(level).target(Target::Pipe(Box::new(sink)));
+    builder.format(move |out, record| match record.target() {
+        HTTP_ACCESS => writeln!(out, "{}", record.args()),
+        _ => with_prefix.format(out, record),
+    });
+    builder
 }
 
 /// What env_logger writes to: a whole line per call.
@@ -108,6 +124,8 @@ fn write_lines(lines: &Receiver<Message>, dropped: &AtomicU64, mut out: impl Wri
 
 #[cfg(test)]
 mod tests {
+    use log::{Level, Log, Metadata, Record};
+
     use super::*;
 
     #[test]
@@ -135,6 +153,38 @@ mod tests {
         std::thread::spawn(move || write_lines(&lines, &AtomicU64::new(0), out));
         Flusher { queue }.flush();
         assert_eq!(*written.lock().unwrap(), b"last words\n");
+    }
+
+    /// What a log at `level` writes for one record.
+    fn logged(level: LevelFilter, target: &str, message: &str) -> Vec<String> {
+        let (queue, lines) = sync_channel(8);
+        let logger = builder(level, Sink { queue, dropped: Arc::default() }).build();
+        let mut record = Record::builder();
+        let info = Level::Info;
+        logger.log(&record.args(format_args!("{message}")).level(info).target(target).build());
+        // This is what `log_enabled!` asks.
+        let metadata = Metadata::builder().level(info).target(target).build();
+        let written: Vec<String> = lines
+            .try_iter()
+            .filter_map(|message| match message {
+                Message::Line(line) => Some(String::from_utf8(line).unwrap()),
+                Message::Flush(_) => None,
+            })
+            .collect();
+        assert_eq!(logger.enabled(&metadata), !written.is_empty());
+        written
+    }
+
+    #[test]
+    fn access_lines_are_bare_and_others_say_when_and_how_grave() {
+        assert_eq!(logged(LevelFilter::Info, HTTP_ACCESS, "{}"), ["{}\n"]);
+        let [line] = <[String; 1]>::try_from(logged(LevelFilter::Info, "lbproxy::access", "x")).unwrap();
+        assert!(line.starts_with('[') && line.ends_with(" INFO  lbproxy::access] x\n"), "{line:?}");
+    }
+
+    #[test]
+    fn quiet_leaves_no_access_line_to_format() {
+        assert_eq!(logged(LevelFilter::Warn, HTTP_ACCESS, "{}"), [""; 0]);
     }
 
     struct Shared(Arc<std::sync::Mutex<Vec<u8>>>);

@@ -17,10 +17,28 @@ pub struct Metrics {
     pub limit_reached: u64,
     /// Sessions cut because draining took too long.
     pub cut: u64,
+    /// HTTP requests with a head that could be read.
+    pub requests: u64,
+    /// Responses by the first digit of their status; at 0, requests that got none.
+    pub responses: [u64; 6],
+    /// Requests, or parts of them, that were refused as malformed or too large.
+    pub refused: u64,
+    /// Requests served on a backend's connection that had served before.
+    pub reused: u64,
+    /// Requests that were sent, or would have been, to one more backend or connection.
+    pub retries: u64,
     /// Bytes moved from clients to backends.
     pub up_bytes: u64,
     /// Bytes moved from backends to clients.
     pub down_bytes: u64,
+}
+
+impl Metrics {
+    /// A response with this status was written, or as much of it as could be; 0 if none was begun.
+    pub fn count_response(&mut self, status: u16) {
+        let class = usize::from(status / 100).min(self.responses.len() - 1);
+        self.responses[class] += 1;
+    }
 }
 
 impl std::ops::AddAssign<&Metrics> for Metrics {
@@ -32,6 +50,11 @@ impl std::ops::AddAssign<&Metrics> for Metrics {
         self.accept_pauses += other.accept_pauses;
         self.limit_reached += other.limit_reached;
         self.cut += other.cut;
+        self.requests += other.requests;
+        self.responses.iter_mut().zip(other.responses).for_each(|(ours, theirs)| *ours += theirs);
+        self.refused += other.refused;
+        self.reused += other.reused;
+        self.retries += other.retries;
         self.up_bytes += other.up_bytes;
         self.down_bytes += other.down_bytes;
     }

@@ -1,21 +1,26 @@
 //! What an event is about, packed into the 64 bits the kernel carries for us: the only bit packing in the project.
 
-/// Names one session for as long as it lives: a slot of the session table, and the epoch of its tenant.
+/// Names one tenant of a table for as long as it lives: a slot, and the epoch of its tenant.
 ///
-/// Slots are reused, epochs are not (until 2³² sessions later), so an event, a timer or a queue entry that
-/// outlived its session finds a different epoch and is dropped.
+/// Slots are reused, epochs are not (until 2³² tenants later), so an event, a timer or a queue entry that
+/// outlived its tenant finds a different epoch and is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionId {
-    /// Slot in the session table, below [`SessionId::MAX_SLOTS`].
+pub struct SlotId {
+    /// Slot in the table, below [`SlotId::MAX_SLOTS`].
     pub slot: u32,
-    /// Tenant of the slot; 0 is never a session's.
+    /// Tenant of the slot; 0 is never one.
     pub epoch: u32,
 }
 
-impl SessionId {
-    /// Sessions a table may hold.
-    pub const MAX_SLOTS: usize = 1 << 23;
+impl SlotId {
+    /// Tenants a table may hold.
+    pub const MAX_SLOTS: usize = 1 << 31;
 }
+
+/// A session: one client, from accept to close.
+pub type SessionId = SlotId;
+/// A connection to a backend, which may serve one session after the other.
+pub type LinkId = SlotId;
 
 /// One of the two peers of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,15 +44,10 @@ impl Side {
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Token {
-    /// A socket of a session.
-    Session {
-        /// The session.
-        id: SessionId,
-        /// Which of its sockets.
-        side: Side,
-        /// Which of the sockets that this side had, one after the other: a retried connect leaves stale events.
-        attempt: u8,
-    },
+    /// The client's socket of a session.
+    Client(SessionId),
+    /// A socket to a backend.
+    Backend(LinkId),
     /// A listening socket, by its index.
     Listener(u32),
     /// Another thread wants this loop to look up.
@@ -56,24 +56,20 @@ pub enum Token {
 
 const _: () = assert!(usize::BITS == 64, "tokens need 64 bits");
 const EPOCH_SHIFT: u32 = 32;
-const ATTEMPT_SHIFT: u32 = 24;
 const SLOT_SHIFT: u32 = 1;
 const WAKER: usize = u32::MAX as usize;
 
 impl Token {
-    /// epoch (32) | attempt (8) | slot (23) | side (1); epoch 0 holds what is not a session.
+    /// epoch (32) | slot (31) | side (1); epoch 0 holds what is in no table.
     pub fn pack(self) -> usize {
-        match self {
-            Token::Session { id, side, attempt } => {
-                debug_assert!((id.slot as usize) < SessionId::MAX_SLOTS && id.epoch != 0);
-                (id.epoch as usize) << EPOCH_SHIFT
-                    | (attempt as usize) << ATTEMPT_SHIFT
-                    | (id.slot as usize) << SLOT_SHIFT
-                    | (side == Side::Backend) as usize
-            }
-            Token::Listener(index) => index as usize,
-            Token::Waker => WAKER,
-        }
+        let (id, side) = match self {
+            Token::Client(id) => (id, 0),
+            Token::Backend(id) => (id, 1),
+            Token::Listener(index) => return index as usize,
+            Token::Waker => return WAKER,
+        };
+        debug_assert!((id.slot as usize) < SlotId::MAX_SLOTS && id.epoch != 0);
+        (id.epoch as usize) << EPOCH_SHIFT | (id.slot as usize) << SLOT_SHIFT | side
     }
 
     /// The inverse of [`Token::pack`].
@@ -82,9 +78,8 @@ impl Token {
         if epoch == 0 {
             return if bits == WAKER { Token::Waker } else { Token::Listener(low) };
         }
-        let slot = low >> SLOT_SHIFT & (SessionId::MAX_SLOTS as u32 - 1);
-        let side = if low & 1 == 1 { Side::Backend } else { Side::Client };
-        Token::Session { id: SessionId { slot, epoch }, side, attempt: (low >> ATTEMPT_SHIFT) as u8 }
+        let id = SlotId { slot: low >> SLOT_SHIFT, epoch };
+        if low & 1 == 1 { Token::Backend(id) } else { Token::Client(id) }
     }
 }
 
@@ -95,13 +90,10 @@ mod tests {
     #[test]
     fn every_token_survives_the_round_trip() {
         let mut tokens = vec![Token::Waker, Token::Listener(0), Token::Listener(7)];
-        for slot in [0, 1, 12_345, SessionId::MAX_SLOTS as u32 - 1] {
+        for slot in [0, 1, 12_345, SlotId::MAX_SLOTS as u32 - 1] {
             for epoch in [1, 2, u32::MAX] {
-                for side in [Side::Client, Side::Backend] {
-                    for attempt in [0, 1, u8::MAX] {
-                        tokens.push(Token::Session { id: SessionId { slot, epoch }, side, attempt });
-                    }
-                }
+                tokens.push(Token::Client(SlotId { slot, epoch }));
+                tokens.push(Token::Backend(SlotId { slot, epoch }));
             }
         }
         for token in &tokens {

@@ -16,7 +16,6 @@ use crate::ctx::Ctx;
 use crate::metrics::Metrics;
 use crate::net::os::{self, OsNet, SocketOptions};
 use crate::proxy::Proxy;
-use crate::relay::BufferPool;
 
 /// A proxy at work in threads of its own.
 pub struct Running {
@@ -134,14 +133,7 @@ fn context(net: OsNet, worker: usize, pools: &[Arc<Pool>], config: &Arc<Config>)
             policy::build(settings.policy, seed).expect("the configuration only holds registered policies");
         Balancer::new(pool.clone(), policy)
     });
-    Ctx {
-        pools: balancers.collect(),
-        net,
-        buffers: BufferPool::new(config.limits.buffer_bytes),
-        metrics: Metrics::default(),
-        config: config.clone(),
-        now: os::now(),
-    }
+    Ctx::new(net, balancers.collect(), config.clone())
 }
 
 /// What worker `index` of `workers` gets of `total`: they add up, and nobody goes without.

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use lbproxy::cli::{self, Command, Run};
+use lbproxy::config::{AccessFormat, ForwardedStyle, Mode};
 use log::LevelFilter;
 
 const FD_LIMIT: u64 = 1024;
@@ -138,7 +139,7 @@ fn every_number_has_a_flag_of_its_name_that_overrides_it() {
         assert!(numbers(&changed).contains(&(table, key, value)), "{flag} {value}: {text}");
         flags += 1;
     }
-    assert_eq!(flags, 13);
+    assert_eq!(flags, 25);
 }
 
 #[test]
@@ -196,10 +197,67 @@ fn flags_that_could_mean_several_frontends_or_pools_are_refused() {
         ("--listen [::1]:1", "lbproxy: --listen: the file has 2 frontends (first, b): change it there"),
         ("--backend 10.0.0.1:80", "lbproxy: --backend: the file has 2 pools (a, b): change it there"),
         ("--policy random", "lbproxy: --policy: the file has 2 pools (a, b): change it there"),
+        ("--sticky-cookie a", "lbproxy: --sticky-cookie: the file has 2 pools (a, b): change it there"),
+        ("--mode http", "lbproxy: --mode: the file has 2 frontends (first, b): change it there"),
+        ("--forwarded off", "lbproxy: --forwarded: the file has 2 frontends (first, b): change it there"),
+        (
+            "--trusted-proxy 10.0.0.1",
+            "lbproxy: --trusted-proxy: the file has 2 frontends (first, b): change it there",
+        ),
     ] {
         assert_eq!(error_with_file(TWO_OF_EACH, flags), expected);
     }
-    assert_eq!(with_file(TWO_OF_EACH, "--workers 2", run).config.workers, 2);
+    let run = with_file(TWO_OF_EACH, "--workers 2 --access-format json", run);
+    assert_eq!((run.config.workers, run.config.log.access_format), (2, AccessFormat::Json));
+}
+
+#[test]
+fn flags_make_an_http_proxy() {
+    let run = run("--backend 10.0.0.1:80 --mode http --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1 \
+                   --forwarded rfc7239 --sticky-cookie backend --access-format json --head-timeout-ms 5");
+    let frontend = &run.config.frontends[0];
+    assert_eq!((frontend.mode, frontend.forwarded), (Mode::Http, ForwardedStyle::Rfc7239));
+    let trusted: Vec<_> = frontend.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["10.0.0.0/8", "::1/128"]);
+    let sticky = run.config.pools[0].sticky.as_ref().unwrap();
+    assert_eq!((sticky.cookie.as_str(), sticky.ttl, sticky.secure), ("backend", None, false));
+    assert_eq!(run.config.log.access_format, AccessFormat::Json);
+    assert_eq!(run.config.timeouts.head, Duration::from_millis(5));
+    assert_eq!((listens(&run), run.warnings), (vec!["[::]:8080 dual".to_owned()], vec![]));
+}
+
+#[test]
+fn flags_of_http_mode_override_what_the_only_frontend_and_pool_say_and_leave_the_rest() {
+    let file = "\
+[log]
+access_format = 'json'
+[[frontend]]
+name = 'in'
+port = 80
+mode = 'http'
+trusted_proxies = ['192.0.2.0/24', '198.51.100.0/24']
+forwarded = 'both'
+[pool.web]
+sticky_cookie = 'old'
+sticky_cookie_ttl_s = 60
+backends = [{ address = '127.0.0.1:9001' }]
+";
+    let flags = "--trusted-proxy 10.0.0.0/8 --forwarded off --sticky-cookie new --access-format combined";
+    let run = with_file(file, flags, run);
+    let frontend = &run.config.frontends[0];
+    assert_eq!((frontend.name.as_str(), frontend.mode), ("in", Mode::Http));
+    assert_eq!(listens(&run), ["[::]:80 dual"]);
+    assert_eq!((frontend.trusted_proxies.len(), frontend.forwarded), (1, ForwardedStyle::Off));
+    let sticky = run.config.pools[0].sticky.as_ref().unwrap();
+    assert_eq!((sticky.cookie.as_str(), sticky.ttl), ("new", Some(Duration::from_secs(60))));
+    assert_eq!(run.config.log.access_format, AccessFormat::Combined);
+
+    assert_eq!(
+        error_with_file(file, "--mode tcp"),
+        "lbproxy: FILE: line 7: frontend[0].trusted_proxies: needs mode = \"http\" (--mode http): in TCP mode bytes \
+         pass as they are"
+    );
+    assert_eq!(with_file(ONE_OF_EACH, "--mode http", self::run).config.frontends[0].mode, Mode::Http);
 }
 
 #[test]
@@ -275,6 +333,53 @@ fn mistakes_in_flags_are_one_line_each() {
             "--backend 10.0.0.1:80 --listen 127.0.0.1:80 --listen 127.0.0.1:80",
             "--listen 127.0.0.1:80: 127.0.0.1:80 is listened on already: use another address or port",
         ),
+        (
+            "--backend 10.0.0.1:80 --mode htpp",
+            "--mode: \"htpp\" is none of tcp, http; did you mean \"http\"?",
+        ),
+        ("--backend 10.0.0.1:80 --mode udp", "--mode: \"udp\" is none of tcp, http"),
+        (
+            "--backend 10.0.0.1:80 --mode http --forwarded rfc7329",
+            "--forwarded: \"rfc7329\" is none of x_forwarded, rfc7239, both, off; did you mean \"rfc7239\"?",
+        ),
+        (
+            "--backend 10.0.0.1:80 --access-format jsn",
+            "--access-format: \"jsn\" is none of combined, json; did you mean \"json\"?",
+        ),
+        (
+            "--backend 10.0.0.1:80 --forwarded off",
+            "--forwarded: needs mode = \"http\" (--mode http): in TCP mode bytes pass as they are",
+        ),
+        (
+            "--backend 10.0.0.1:80 --trusted-proxy 10.0.0.0/8",
+            "--trusted-proxy: needs mode = \"http\" (--mode http): in TCP mode bytes pass as they are",
+        ),
+        (
+            "--backend 10.0.0.1:80 --mode http --trusted-proxy 10.0.0.0/8 --trusted-proxy lan",
+            "--trusted-proxy lan: \"lan\" is not a range of addresses: write one such as 10.0.0.0/8, or an address",
+        ),
+        (
+            "--backend 10.0.0.1:80 --sticky-cookie a",
+            "--sticky-cookie: only TCP frontends use this pool, and they set no cookies: give one mode = \"http\" \
+             (--mode http)",
+        ),
+        (
+            "--backend 10.0.0.1:80 --mode http --sticky-cookie a;b",
+            "--sticky-cookie: \"a;b\" is not a cookie's name: use 1 to 64 letters, digits or !#$%&'*+-.^_`|~",
+        ),
+        (
+            "--backend 10.0.0.1:80 --mode http --max-head-bytes 62000",
+            "--max-head-bytes: 62000 does not fit into buffer_bytes, 65536, with 4096 to spare: lower it to 61440, or \
+             raise buffer_bytes to 66096",
+        ),
+        (
+            "--backend 10.0.0.1:80 --mode http --buffer-bytes 4096",
+            "--buffer-bytes: 4096 is too small for the heads of HTTP: raise it to 8192 or more",
+        ),
+        (
+            "--backend 10.0.0.1:80 --trusted-proxies 10.0.0.1",
+            "unexpected argument '--trusted-proxies' found; a similar argument exists: '--trusted-proxy' (try --help)",
+        ),
     ] {
         assert_eq!(error(arguments), format!("lbproxy: {expected}"), "{arguments}");
     }
@@ -292,6 +397,8 @@ fn check_prints_what_resolves_to_the_same_again() {
         "--backend 10.0.0.1:80",
         "--port 0 --listen [::1]:0 --backend 10.0.0.1:80,name=a,weight=0 --backend [::1]:80 --backoff-ms 40000",
         "--listen 127.0.0.1:80 --backend localhost:80 --policy fewest_connections --workers 4 --turn-bytes 70000",
+        "--backend 10.0.0.1:80 --mode http --request-timeout-ms 9 --max-body-bytes 9 --max-target-bytes 100",
+        "--backend 10.0.0.1:80 --mode http --trusted-proxy ::/1 --forwarded both --sticky-cookie a --buffer-bytes 9000",
     ] {
         let (text, _) = printed(&format!("{flags} --check"));
         assert_eq!(with_file(&text, "", run).config, run(flags).config, "{text}");
@@ -335,18 +442,29 @@ fn verbosity_counts() {
 #[test]
 fn help_has_its_groups_every_policy_and_examples_that_work() {
     let (help, _) = printed("--help");
-    for heading in ["Where clients come in:", "Where they go:", "Limits:", "Running:", "Examples:"] {
+    for heading in [
+        "Where clients come in:",
+        "Where they go:",
+        "Limits:",
+        "HTTP mode:",
+        "HTTP mode: limits:",
+        "Running:",
+        "Examples:",
+    ] {
         assert!(help.contains(heading), "no {heading:?} in\n{help}");
     }
     for policy in ["round_robin: ", "fewest_connections: ", "ip_hashing: ", "random: "] {
         assert!(help.contains(policy), "no {policy:?} in\n{help}");
+    }
+    for word in ["tcp", "http", "x_forwarded", "rfc7239", "both", "off", "combined", "json"] {
+        assert!(help.contains(word), "no {word:?} in\n{help}");
     }
     assert!(!help.contains('\x1b'), "colours belong to a terminal");
 
     let examples = help.split_once("Examples:").unwrap().1.replace("\\\n", "");
     let commands: Vec<&str> =
         examples.lines().filter_map(|line| line.trim().strip_prefix("lbproxy ")).collect();
-    assert!(commands.len() >= 5, "{commands:?}");
+    assert!(commands.len() >= 6, "{commands:?}");
     for command in commands {
         // Neither the file nor the names of the examples exist here.
         let command = command.replace("db1.internal", "10.0.0.1").replace("db2.internal", "10.0.0.2");

@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lbproxy::config::{Config, Host, Overrides, Resolved, load, system_lookup};
+use lbproxy::config::{
+    AccessFormat, Config, ForwardedStyle, Host, Mode, Overrides, Resolved, load, system_lookup,
+};
+use lbproxy::http::HeadLimits;
 use proptest::{prop_assert, proptest};
 
 const POLICIES: [&str; 4] = ["round_robin", "fewest_connections", "ip_hashing", "random"];
@@ -45,7 +48,7 @@ fn fixtures(folder: &str, at_least: usize) -> Vec<PathBuf> {
 
 #[test]
 fn every_valid_fixture_loads_and_survives_a_round_trip() {
-    for path in fixtures("valid", 12) {
+    for path in fixtures("valid", 18) {
         let text = fs::read_to_string(&path).unwrap();
         let resolved = load_text(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(resolved.warnings, [""; 0], "{}", path.display());
@@ -60,7 +63,7 @@ fn every_valid_fixture_loads_and_survives_a_round_trip() {
 #[test]
 fn every_invalid_fixture_fails_with_its_own_line() {
     let mut wrong = Vec::new();
-    for path in fixtures("invalid", 30) {
+    for path in fixtures("invalid", 100) {
         let text = fs::read_to_string(&path).unwrap();
         let first_line = text.lines().next().unwrap_or_default();
         let expected = first_line.strip_prefix("# error: ").expect("the first line is `# error: MESSAGE`");
@@ -77,7 +80,7 @@ proptest! {
     /// Bytes cut out of the example and others put in: whatever comes of it, it is a configuration or one line.
     #[test]
     fn no_damage_to_a_file_causes_a_panic_or_a_second_line(
-        at in 0_usize..4000, cut in 0_usize..40, paste in r#"([a-z_]{0,6}|[\[\]{}="'.,\n0-9 -]{0,6}|\PC{0,3})"#,
+        at in 0_usize..7400, cut in 0_usize..40, paste in r#"([a-z_]{0,6}|[\[\]{}="'.,\n0-9 -]{0,6}|\PC{0,3})"#,
     ) {
         let example = fs::read_to_string(example_path()).unwrap();
         let head: String = example.chars().take(at).collect();
@@ -248,4 +251,83 @@ fn a_larger_buffer_or_back_off_takes_its_unset_companion_along() {
     let config = load_text(&text).unwrap().config;
     assert_eq!(config.limits.turn_bytes, 1_048_576);
     assert_eq!(config.timeouts.backoff_max, Duration::from_secs(60));
+}
+
+/// What a file of `valid/` resolves to.
+fn valid(name: &str) -> Config {
+    let text = fs::read_to_string(format!("tests/config/valid/{name}.toml")).unwrap();
+    load_text(&text).unwrap().config
+}
+
+#[test]
+fn a_smaller_buffer_takes_an_unset_head_and_target_along() {
+    let limits = valid("http_small_buffer_takes_head_and_target_along").limits;
+    assert_eq!((limits.head_bytes, limits.target_bytes), (4096, 4096));
+    // In TCP mode, where no head has to fit, nothing is too small.
+    let limits = valid("small_buffer_suits_tcp").limits;
+    assert_eq!((limits.buffer_bytes, limits.head_bytes, limits.target_bytes), (1024, 1024, 1024));
+}
+
+#[test]
+fn a_head_may_have_as_many_fields_as_the_parser_has_room_for() {
+    assert_eq!(valid("most_of_everything").limits.fields, HeadLimits::MAX_FIELDS);
+}
+
+#[test]
+fn http_mode_is_asked_for_and_then_has_its_defaults() {
+    let tcp = &valid("shortest").frontends[0];
+    assert_eq!(tcp.mode, Mode::Tcp);
+
+    let config = valid("http_shortest");
+    let frontend = &config.frontends[0];
+    assert_eq!((frontend.mode, frontend.forwarded), (Mode::Http, ForwardedStyle::XForwarded));
+    assert_eq!((frontend.trusted_proxies.len(), &config.pools[0].sticky), (0, &None));
+    assert_eq!(config.log.access_format, AccessFormat::Combined);
+    assert_eq!((config.timeouts.request, config.limits.body_bytes), (None, None));
+}
+
+#[test]
+fn everything_http_arrives_where_it_belongs() {
+    let config = valid("http_full");
+    let [app, internal, raw] = config.frontends.as_slice() else { panic!("{config:?}") };
+    assert_eq!((app.mode, app.forwarded), (Mode::Http, ForwardedStyle::Both));
+    let trusted: Vec<_> = app.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8", "::1/128"]);
+    assert_eq!((internal.forwarded, internal.trusted_proxies.len()), (ForwardedStyle::Off, 0));
+    assert_eq!(raw.mode, Mode::Tcp);
+    let sticky = config.pools[0].sticky.as_ref().unwrap();
+    assert_eq!((sticky.cookie.as_str(), sticky.secure), ("__Host-backend", true));
+    assert_eq!(sticky.ttl, Some(Duration::from_secs(3600)));
+    assert_eq!(config.log.access_format, AccessFormat::Json);
+
+    let most = valid("most_of_everything");
+    assert_eq!(most.timeouts.request, Some(Duration::from_secs(86_400)));
+    assert_eq!(most.limits.body_bytes, Some(1 << 40));
+}
+
+#[test]
+fn what_works_but_hardly_as_meant_is_a_warning() {
+    for (frontend, pool, expected) in [
+        (
+            "trusted_proxies = ['10.0.0.0/8', '0.0.0.0/0']",
+            "",
+            "line 4: frontend[0].trusted_proxies[1]: 0.0.0.0/0 trusts everybody: any client may claim any address",
+        ),
+        (
+            "",
+            "sticky_cookie = 'a'\npolicy = 'ip_hashing'",
+            "line 6: pool.web.sticky_cookie: the cookie decides wherever a client has one: ip_hashing only chooses \
+             for those without",
+        ),
+        (
+            "",
+            "sticky_cookie = '__Secure-a'",
+            "line 6: pool.web.sticky_cookie: browsers refuse a cookie of that name without sticky_cookie_secure = true",
+        ),
+    ] {
+        let backends = "backends = [{ address = '127.0.0.1:9001' }]";
+        let text =
+            format!("[[frontend]]\nport = 1\nmode = 'http'\n{frontend}\n[pool.web]\n{pool}\n{backends}");
+        assert_eq!(load_text(&text).unwrap().warnings, [expected]);
+    }
 }

@@ -16,7 +16,9 @@ use std::path::Path;
 const FLOORS: &[(&str, u32)] = &[
     ("token.rs", 0),
     ("timers.rs", 0),
+    ("table.rs", 1),
     ("logging.rs", 0),
+    ("access.rs", 0),
     ("config/", 0),
     ("http/", 0),
     ("relay/buffer.rs", 1),

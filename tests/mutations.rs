@@ -30,15 +30,15 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         what: "ignore the epoch of an event",
-        file: "src/proxy/table.rs",
+        file: "src/table.rs",
         find: "(*epoch == id.epoch).then_some(tenant)",
         replace: "Some(tenant)",
     },
     Mutation {
-        what: "ignore which attempt an event is about",
-        file: "src/session/connect.rs",
-        find: "&& pending.link.attempt == attempt",
-        replace: "&& attempt < 255",
+        what: "forget that a connection to a backend is gone",
+        file: "src/relay/links.rs",
+        find: "        self.holders.remove(id);\n    }\n\n    /// Whom a connection serves now.",
+        replace: "        let _ = id;\n    }\n\n    /// Whom a connection serves now.",
     },
     Mutation {
         what: "drop the run queue",
@@ -55,8 +55,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "ignore events of a session in the run queue",
         file: "src/proxy/mod.rs",
-        find: "tenant.session.note(&event, side, attempt);",
-        replace: "if !tenant.queued { tenant.session.note(&event, side, attempt); }",
+        find: "tenant.session.note(event);",
+        replace: "if !tenant.queued { tenant.session.note(event); }",
     },
     Mutation {
         what: "clear readiness when a read filled the buffer",
@@ -97,8 +97,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "lose a buffer when a direction is given up",
         file: "src/relay/pipe.rs",
-        find: "        if let Some(buffer) = self.owed.take() {\n            buffers.give(buffer);\n        }",
-        replace: "        drop((self.owed.take(), buffers));",
+        find: "        if let Some(buffer) = self.held.take() {\n            buffers.give(buffer);\n        }",
+        replace: "        drop((self.held.take(), buffers));",
     },
     Mutation {
         what: "try another backend after bytes were moved",

@@ -53,7 +53,7 @@ impl<'a> Choice<'a> {
         backends.filter(|(_, backend)| self.may_pick(backend))
     }
 
-    fn may_pick(&self, backend: &Backend) -> bool {
+    pub(super) fn may_pick(&self, backend: &Backend) -> bool {
         backend.weight > 0
             && (self.ignore_backoff || !backend.penalty().passed_over(self.now_ms))
             && !self.tried.contains(backend.id)

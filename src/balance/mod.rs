@@ -12,6 +12,7 @@
 //!
 //! Nothing here reads the clock, opens a socket or allocates once it is set up.
 
+mod budget;
 mod choice;
 mod lease;
 mod penalty;
@@ -23,6 +24,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use budget::RetryBudget;
 pub use choice::Choice;
 pub use lease::Lease;
 pub use policy::Policy;
@@ -33,23 +35,53 @@ pub use tried::{MAX_CONNECT_ATTEMPTS, Tried};
 pub struct Balancer {
     pool: Arc<Pool>,
     policy: Box<dyn Policy>,
+    budget: RetryBudget,
 }
 
 impl Balancer {
     /// Puts `policy` in front of `pool`.
     pub fn new(pool: Arc<Pool>, mut policy: Box<dyn Policy>) -> Balancer {
         policy.rebuild(&pool);
-        Balancer { pool, policy }
+        Balancer { pool, policy, budget: RetryBudget::new(0) }
+    }
+
+    /// Allows this many retries for every hundred requests, besides the few a second that are always allowed.
+    pub fn set_retry_budget(&mut self, percent: u32) {
+        self.budget = RetryBudget::new(percent);
+    }
+
+    /// Counts a request towards the retry budget.
+    pub fn note_request(&mut self) {
+        self.budget.deposit();
+    }
+
+    /// Takes one retry out of the budget, if it holds one.
+    pub fn may_retry(&mut self, now: Instant) -> bool {
+        self.budget.withdraw(now)
     }
 
     /// Chooses a backend for `client` and counts the connection against it from this moment, connecting included.
     ///
+    /// The backend whose key is `preferred` is chosen if it is available, whatever the policy says.
     /// Backends in `tried`, of weight 0 or in back-off are passed over. When that leaves none, back-off is ignored
     /// (fail open): one more refusal costs little, and never serving would be worse. `None` when even then there
     /// is nobody left.
-    pub fn choose(&mut self, client: IpAddr, tried: &Tried, now: Instant) -> Option<Lease> {
+    pub fn choose(
+        &mut self,
+        client: IpAddr,
+        preferred: Option<u64>,
+        tried: &Tried,
+        now: Instant,
+    ) -> Option<Lease> {
         // A dual-stack listener shows IPv4 clients as ::ffff:a.b.c.d; they are the same clients.
         let mut choice = Choice::new(&self.pool, client.to_canonical(), tried, now);
+        if let Some(key) = preferred
+            && let Some(backend) = self.pool.backends().iter().find(|backend| backend.key == key)
+            && choice.may_pick(backend)
+            && let Some(lease) = Lease::claim(backend, choice.now_ms())
+        {
+            return Some(lease);
+        }
         if let Some(lease) = claim(&mut *self.policy, &choice) {
             return Some(lease);
         }

@@ -16,6 +16,13 @@ use crate::config;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BackendId(pub(super) u32);
 
+impl BackendId {
+    /// Small and dense: what tables with an entry per backend are indexed by.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// One server, and its state as all workers share it.
 pub struct Backend {
     /// Its identity in this process.

@@ -39,6 +39,11 @@ impl Tried {
         self.len == 0
     }
 
+    /// Forgets the one added last: it deserves another try.
+    pub fn forget_last(&mut self) {
+        self.len = self.len.saturating_sub(1);
+    }
+
     /// Forgets them all.
     pub fn clear(&mut self) {
         self.len = 0;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, Parser};
 
+use super::http_flags::{HttpFlags, HttpLimitFlags, HttpTimeoutFlags};
 use crate::config::{Overrides, RawLimits, RawTimeouts};
 
 const USAGE: &str = "lbproxy --backend HOST:PORT [--backend HOST:PORT]... [OPTIONS]
@@ -30,6 +31,11 @@ Examples:
     lbproxy --port 6379 --policy ip_hashing \\
             --backend 10.0.0.1:6379,name=a --backend 10.0.0.2:6379,name=b
 
+  A web application that keeps sessions in memory: a backend for each request,
+  and a cookie that brings each browser back to its own:
+    lbproxy --port 8080 --mode http --sticky-cookie backend \\
+            --backend 10.0.0.1:80 --backend 10.0.0.2:80
+
   What would a file do? Print it with every default filled in; then run it on
   two cores:
     lbproxy --config lbproxy.toml --check
@@ -39,8 +45,8 @@ Flags are shorthand for a file with one frontend and one pool, and override one
 that is given. config.example.toml shows all that a file can say. SIGTERM and
 SIGINT drain: no new clients, and those connected may finish.";
 
-/// Spreads TCP connections over backends. Clients connect here, a policy picks a backend for each, and bytes flow
-/// both ways until both sides are done.
+/// Spreads TCP connections or HTTP requests over backends. Clients connect here; a policy picks a backend for each
+/// connection, or with --mode http for each request; and bytes flow both ways until both sides are done.
 #[derive(Debug, Parser)]
 #[command(name = "lbproxy", version, override_usage = USAGE, after_help = EXAMPLES)]
 #[command(disable_help_flag = true, disable_version_flag = true, max_term_width = 110)]
@@ -75,6 +81,15 @@ pub(super) struct Flags {
     #[command(flatten)]
     limits: LimitFlags,
 
+    #[command(flatten)]
+    http: HttpFlags,
+
+    #[command(flatten)]
+    http_timeouts: HttpTimeoutFlags,
+
+    #[command(flatten)]
+    http_limits: HttpLimitFlags,
+
     /// Independent event loops, a thread each; more than cores is of no use [default: 1]
     #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     #[arg(help_heading = "Running")]
@@ -92,7 +107,7 @@ pub(super) struct Flags {
     #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
     pub(super) verbose: u8,
 
-    /// Log warnings and errors only, not each connection
+    /// Log warnings and errors only, not each connection or request
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
     pub(super) quiet: bool,
 
@@ -166,7 +181,7 @@ struct LimitFlags {
 /// The command with its policies filled in, from (name, summary) pairs of which the first is the default.
 pub(super) fn command(policies: &[(&str, &str)]) -> clap::Command {
     let default = policies.first().map_or("none", |(name, _)| name);
-    let mut help = format!("How a backend is chosen for each client [default: {default}]");
+    let mut help = format!("How a backend is chosen for each connection or request [default: {default}]");
     for (name, summary) in policies {
         help.push_str(&format!("\n- {name}: {summary}"));
     }
@@ -182,14 +197,19 @@ impl Flags {
             backends: self.backends.clone(),
             policy: self.policy.clone(),
             workers: self.workers,
-            timeouts: self.timeouts.to_raw(),
-            limits: self.limits.to_raw(),
+            sticky_cookie: self.http.sticky_cookie.clone(),
+            mode: self.http.mode.clone(),
+            trusted_proxies: self.http.trusted_proxies.clone(),
+            forwarded: self.http.forwarded.clone(),
+            access_format: self.http.access_format.clone(),
+            timeouts: self.timeouts.to_raw(&self.http_timeouts),
+            limits: self.limits.to_raw(&self.http_limits),
         }
     }
 }
 
 impl TimeoutFlags {
-    fn to_raw(&self) -> RawTimeouts {
+    fn to_raw(&self, http: &HttpTimeoutFlags) -> RawTimeouts {
         RawTimeouts {
             connect_timeout_ms: self.connect_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
@@ -198,23 +218,35 @@ impl TimeoutFlags {
             drain_timeout_ms: self.drain_timeout_ms,
             backoff_ms: self.backoff_ms,
             backoff_max_ms: self.backoff_max_ms,
+            head_timeout_ms: http.head_timeout_ms,
+            body_timeout_ms: http.body_timeout_ms,
+            response_timeout_ms: http.response_timeout_ms,
+            keep_alive_timeout_ms: http.keep_alive_timeout_ms,
+            backend_idle_timeout_ms: http.backend_idle_timeout_ms,
+            request_timeout_ms: http.request_timeout_ms,
         }
     }
 }
 
 impl LimitFlags {
-    fn to_raw(&self) -> RawLimits {
+    fn to_raw(&self, http: &HttpLimitFlags) -> RawLimits {
         RawLimits {
             max_connections: self.max_connections,
             backlog: self.backlog,
             connect_attempts: self.connect_attempts,
             buffer_bytes: self.buffer_bytes,
             turn_bytes: self.turn_bytes,
+            max_head_bytes: http.max_head_bytes,
+            max_target_bytes: http.max_target_bytes,
+            max_fields: http.max_fields,
+            max_body_bytes: http.max_body_bytes,
+            max_idle: http.max_idle,
+            retry_budget_percent: http.retry_budget_percent,
         }
     }
 }
 
 /// Any whole number: whether it is in range is for the configuration to say, which knows the range.
-fn whole_number(text: &str) -> Result<i64, &'static str> {
+pub(super) fn whole_number(text: &str) -> Result<i64, &'static str> {
     text.parse().map_err(|_| "not a whole number")
 }

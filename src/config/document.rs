@@ -11,7 +11,7 @@ use super::raw::Raw;
 use super::suggest;
 
 /// The keys whose values are arrays, and how deep they stand: `frontend[0].listen` is three steps down.
-const ARRAYS: [(&str, usize); 3] = [("frontend", 1), ("listen", 3), ("backends", 3)];
+const ARRAYS: [(&str, usize); 4] = [("frontend", 1), ("listen", 3), ("trusted_proxies", 3), ("backends", 3)];
 /// How serde's message about one starts.
 const UNKNOWN_KEY: &str = "unknown field ";
 
@@ -64,8 +64,8 @@ impl<'t> Document<'t> {
             None => Ok(()),
             Some((path, offset)) => {
                 let line = Some(line_at(self.text, offset));
-                let what = "no array belongs here: only [[frontend]], its listen, and the backends of a [pool.NAME] \
-                            are arrays";
+                let what = "no array belongs here: only [[frontend]], its listen and trusted_proxies, and the \
+                            backends of a [pool.NAME] are arrays";
                 Err(ConfigError::new(Place::File { line, path }, what))
             }
         }

@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use super::error::Problem;
 use super::key_path::KeyPath;
 use super::raw::RawFrontend;
-use super::{Frontend, Listen, address, name, number, suggest};
+use super::{Cidr, ForwardedStyle, Frontend, Listen, Mode, address, name, number, suggest, word};
 
 /// All frontends, in file order. `pools` are the names in the order of [`super::Config::pools`].
 pub(super) fn resolve_frontends(raw: &[RawFrontend], pools: &[&str]) -> Result<Vec<Frontend>, Problem> {
@@ -20,14 +20,10 @@ pub(super) fn resolve_frontends(raw: &[RawFrontend], pools: &[&str]) -> Result<V
         let name = raw.name.clone().unwrap_or_else(|| pools[pool].to_owned());
         check_name(&frontends, &name, &path.key("name"))?;
         let listen = resolve_listen(raw, &path, &frontends)?;
-        frontends.push(Frontend {
-            name,
-            listen,
-            pool,
-            mode: super::Mode::default(),
-            trusted_proxies: Vec::new(),
-            forwarded: super::ForwardedStyle::default(),
-        });
+        let mode = word::resolve(raw.mode.as_deref(), &path.key("mode"))?;
+        let trusted_proxies = resolve_trusted_proxies(raw, &path, mode)?;
+        let forwarded = resolve_forwarded(raw, &path, mode)?;
+        frontends.push(Frontend { name, listen, pool, mode, trusted_proxies, forwarded });
     }
     Ok(frontends)
 }
@@ -87,6 +83,50 @@ fn resolve_listen(raw: &RawFrontend, path: &KeyPath, others: &[Frontend]) -> Res
         return Err(Problem::new(path, "listens nowhere: add port = 8080 or listen = [\"127.0.0.1:8080\"]"));
     }
     Ok(listens)
+}
+
+fn resolve_trusted_proxies(raw: &RawFrontend, path: &KeyPath, mode: Mode) -> Result<Vec<Cidr>, Problem> {
+    let path = path.key("trusted_proxies");
+    let Some(texts) = &raw.trusted_proxies else { return Ok(Vec::new()) };
+    let parse = |(index, text): (usize, &String)| {
+        text.parse().map_err(|what: String| Problem::new(&path.index(index), what))
+    };
+    let ranges = texts.iter().enumerate().map(parse).collect::<Result<_, _>>()?;
+    needs_http(mode, &path)?;
+    Ok(ranges)
+}
+
+fn resolve_forwarded(raw: &RawFrontend, path: &KeyPath, mode: Mode) -> Result<ForwardedStyle, Problem> {
+    let path = path.key("forwarded");
+    let style = word::resolve(raw.forwarded.as_deref(), &path)?;
+    if raw.forwarded.is_some() {
+        needs_http(mode, &path)?;
+    }
+    Ok(style)
+}
+
+/// Who sets a key that TCP mode ignores believes to be protected, or known to the backends.
+fn needs_http(mode: Mode, path: &KeyPath) -> Result<(), Problem> {
+    match mode {
+        Mode::Http => Ok(()),
+        Mode::Tcp => {
+            let what = "needs mode = \"http\" (--mode http): in TCP mode bytes pass as they are";
+            Err(Problem::new(path, what))
+        }
+    }
+}
+
+/// Trusting everybody lets each client name the address that logs and backends take for its own.
+pub(super) fn warn_if_all_are_trusted(frontends: &[Frontend], warnings: &mut Vec<Problem>) {
+    for (index, frontend) in frontends.iter().enumerate() {
+        let path = KeyPath::root().key("frontend").index(index).key("trusted_proxies");
+        for (index, range) in frontend.trusted_proxies.iter().enumerate() {
+            if range.is_everybody() {
+                let what = format!("{range} trusts everybody: any client may claim any address");
+                warnings.push(Problem::new(&path.index(index), what));
+            }
+        }
+    }
 }
 
 /// Two sockets for the same place: SO_REUSEPORT would let both bind, and the kernel would deal clients out between

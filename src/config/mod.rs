@@ -23,7 +23,9 @@ mod raw;
 mod render;
 mod resolve;
 mod resolved;
+mod sticky;
 mod suggest;
+mod word;
 
 pub use address::{Lookup, system_lookup};
 pub use cidr::Cidr;

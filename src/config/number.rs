@@ -28,6 +28,13 @@ pub(super) const KEEPALIVE_MS: Number = number("keepalive_ms", 60_000, 1_000, 32
 pub(super) const DRAIN_TIMEOUT_MS: Number = number("drain_timeout_ms", 30_000, 1, LONGEST_MS);
 pub(super) const BACKOFF_MS: Number = number("backoff_ms", 500, 1, LONGEST_MS);
 pub(super) const BACKOFF_MAX_MS: Number = number("backoff_max_ms", 30_000, 1, LONGEST_MS);
+pub(super) const HEAD_TIMEOUT_MS: Number = number("head_timeout_ms", 10_000, 1, LONGEST_MS);
+pub(super) const BODY_TIMEOUT_MS: Number = number("body_timeout_ms", 30_000, 1, LONGEST_MS);
+pub(super) const RESPONSE_TIMEOUT_MS: Number = number("response_timeout_ms", 60_000, 1, LONGEST_MS);
+pub(super) const KEEP_ALIVE_TIMEOUT_MS: Number = number("keep_alive_timeout_ms", 60_000, 1, LONGEST_MS);
+pub(super) const BACKEND_IDLE_TIMEOUT_MS: Number = number("backend_idle_timeout_ms", 30_000, 1, LONGEST_MS);
+/// 0: no such limit.
+pub(super) const REQUEST_TIMEOUT_MS: Number = number("request_timeout_ms", 0, 0, LONGEST_MS);
 
 /// Its default is worked out from the descriptor limit; this one only stands in for a host without any limit.
 pub(super) const MAX_CONNECTIONS: Number = number("max_connections", 1_000_000, 1, 10_000_000);
@@ -35,9 +42,28 @@ pub(super) const BACKLOG: Number = number("backlog", 1024, 1, 65_535);
 pub(super) const CONNECT_ATTEMPTS: Number = number("connect_attempts", 3, 1, 8);
 pub(super) const BUFFER_BYTES: Number = number("buffer_bytes", 64 * KIB, KIB, 16 * MIB);
 pub(super) const TURN_BYTES: Number = number("turn_bytes", 256 * KIB, KIB, 1024 * MIB);
+/// Its default shrinks with the buffer, which has [`HEAD_ROOM_BYTES`] to spare.
+pub(super) const MAX_HEAD_BYTES: Number = number("max_head_bytes", 16 * KIB, KIB, 16 * MIB - HEAD_ROOM_BYTES);
+/// Its default shrinks with the head that holds it.
+pub(super) const MAX_TARGET_BYTES: Number =
+    number("max_target_bytes", 8 * KIB, 64, 16 * MIB - HEAD_ROOM_BYTES);
+/// At most as many as the HTTP parser has room for: `HeadLimits::MAX_FIELDS`, which a test compares with this.
+pub(super) const MAX_FIELDS: Number = number("max_fields", 100, 1, 256);
+/// 0: no such limit.
+pub(super) const MAX_BODY_BYTES: Number = number("max_body_bytes", 0, 0, 1024 * 1024 * MIB);
+/// 0: no reuse.
+pub(super) const MAX_IDLE: Number = number("max_idle", 256, 0, 65_535);
+pub(super) const RETRY_BUDGET_PERCENT: Number = number("retry_budget_percent", 20, 0, 100);
+
+/// What a buffer holds beyond the largest head: the fields that the proxy adds as it forwards one.
+pub(super) const HEAD_ROOM_BYTES: i64 = 4 * KIB;
+/// The smallest buffer in HTTP mode, where whole heads must fit.
+pub(super) const HTTP_BUFFER_BYTES_LEAST: i64 = 8 * KIB;
 
 pub(super) const PORT: Number = number("port", 8080, 0, 65_535);
 pub(super) const WEIGHT: Number = number("weight", 1, 0, 1_000_000);
+/// 0: for as long as the browser runs. At most 400 days, beyond which browsers cut it (RFC 6265bis, 5.5).
+pub(super) const STICKY_COOKIE_TTL_S: Number = number("sticky_cookie_ttl_s", 0, 0, 400 * 24 * 60 * 60);
 
 const fn number(key: &'static str, default: i64, least: i64, most: i64) -> Number {
     Number { key, default, least, most }

@@ -22,6 +22,16 @@ pub struct Overrides {
     pub backends: Vec<String>,
     /// `--policy`
     pub policy: Option<String>,
+    /// `--sticky-cookie`
+    pub sticky_cookie: Option<String>,
+    /// `--mode`
+    pub mode: Option<String>,
+    /// `--trusted-proxy`, each a range of addresses
+    pub trusted_proxies: Vec<String>,
+    /// `--forwarded`
+    pub forwarded: Option<String>,
+    /// `--access-format`
+    pub access_format: Option<String>,
     /// `--workers`
     pub workers: Option<i64>,
     /// `--connect-timeout-ms` and the other times
@@ -46,6 +56,14 @@ impl Flags {
         self.0.push((path, flag.into()));
     }
 
+    /// A word or name with a flag of its own.
+    fn set_text(&mut self, path: KeyPath, flag: &str, slot: &mut Option<String>, value: &Option<String>) {
+        if value.is_some() {
+            slot.clone_from(value);
+            self.set(path, flag);
+        }
+    }
+
     /// A number whose flag has the name of its key.
     fn set_number(&mut self, table: &KeyPath, key: &str, slot: &mut Option<i64>, value: Option<i64>) {
         if value.is_some() {
@@ -62,7 +80,9 @@ impl Overrides {
         flags.set_number(&KeyPath::root(), number::WORKERS.key, &mut raw.workers, self.workers);
         self.apply_timeouts(&mut raw.timeouts, &mut flags);
         self.apply_limits(&mut raw.limits, &mut flags);
-        self.apply_listen(&mut raw.frontend, &mut flags)?;
+        let access_format = KeyPath::root().key("log").key("access_format");
+        flags.set_text(access_format, "--access-format", &mut raw.log.access_format, &self.access_format);
+        self.apply_frontend(&mut raw.frontend, &mut flags)?;
         self.apply_pool(&mut raw.pool, &mut flags)?;
         Ok(flags)
     }
@@ -77,6 +97,12 @@ impl Overrides {
             (number::DRAIN_TIMEOUT_MS, &mut raw.drain_timeout_ms, new.drain_timeout_ms),
             (number::BACKOFF_MS, &mut raw.backoff_ms, new.backoff_ms),
             (number::BACKOFF_MAX_MS, &mut raw.backoff_max_ms, new.backoff_max_ms),
+            (number::HEAD_TIMEOUT_MS, &mut raw.head_timeout_ms, new.head_timeout_ms),
+            (number::BODY_TIMEOUT_MS, &mut raw.body_timeout_ms, new.body_timeout_ms),
+            (number::RESPONSE_TIMEOUT_MS, &mut raw.response_timeout_ms, new.response_timeout_ms),
+            (number::KEEP_ALIVE_TIMEOUT_MS, &mut raw.keep_alive_timeout_ms, new.keep_alive_timeout_ms),
+            (number::BACKEND_IDLE_TIMEOUT_MS, &mut raw.backend_idle_timeout_ms, new.backend_idle_timeout_ms),
+            (number::REQUEST_TIMEOUT_MS, &mut raw.request_timeout_ms, new.request_timeout_ms),
         ] {
             flags.set_number(&table, number.key, slot, value);
         }
@@ -90,54 +116,83 @@ impl Overrides {
             (number::CONNECT_ATTEMPTS, &mut raw.connect_attempts, new.connect_attempts),
             (number::BUFFER_BYTES, &mut raw.buffer_bytes, new.buffer_bytes),
             (number::TURN_BYTES, &mut raw.turn_bytes, new.turn_bytes),
+            (number::MAX_HEAD_BYTES, &mut raw.max_head_bytes, new.max_head_bytes),
+            (number::MAX_TARGET_BYTES, &mut raw.max_target_bytes, new.max_target_bytes),
+            (number::MAX_FIELDS, &mut raw.max_fields, new.max_fields),
+            (number::MAX_BODY_BYTES, &mut raw.max_body_bytes, new.max_body_bytes),
+            (number::MAX_IDLE, &mut raw.max_idle, new.max_idle),
+            (number::RETRY_BUDGET_PERCENT, &mut raw.retry_budget_percent, new.retry_budget_percent),
         ] {
             flags.set_number(&table, number.key, slot, value);
         }
     }
 
-    /// `--port` and `--listen` replace the listeners of the only frontend, or make one where there is none.
-    fn apply_listen(&self, raw: &mut Vec<RawFrontend>, flags: &mut Flags) -> Result<(), ConfigError> {
-        if self.port.is_none() && self.listen.is_empty() {
-            return Ok(());
-        }
+    /// `--port`, `--listen` and the flags of HTTP mode go to the only frontend, or make one where there is none.
+    fn apply_frontend(&self, raw: &mut Vec<RawFrontend>, flags: &mut Flags) -> Result<(), ConfigError> {
+        let given = [
+            (self.port.is_some(), "--port"),
+            (!self.listen.is_empty(), "--listen"),
+            (self.mode.is_some(), "--mode"),
+            (!self.trusted_proxies.is_empty(), "--trusted-proxy"),
+            (self.forwarded.is_some(), "--forwarded"),
+        ];
+        let Some(flag) = first_given(&given) else { return Ok(()) };
         if raw.is_empty() {
             raw.push(RawFrontend { name: Some(DEFAULT_NAME.to_owned()), ..RawFrontend::default() });
         }
         let [frontend] = raw.as_mut_slice() else {
             let names: Vec<_> =
                 raw.iter().enumerate().map(|(index, frontend)| name_of(frontend, index)).collect();
-            let flag = if self.port.is_some() { "--port" } else { "--listen" };
             return Err(ambiguous(flag, "frontends", &names));
         };
         let path = KeyPath::root().key("frontend").index(0);
+        self.apply_listen(frontend, &path, flags);
+        flags.set_text(path.key("mode"), "--mode", &mut frontend.mode, &self.mode);
+        flags.set_text(path.key("forwarded"), "--forwarded", &mut frontend.forwarded, &self.forwarded);
+        if !self.trusted_proxies.is_empty() {
+            let path = path.key("trusted_proxies");
+            frontend.trusted_proxies = Some(self.trusted_proxies.clone());
+            for (index, text) in self.trusted_proxies.iter().enumerate() {
+                flags.set(path.index(index), format!("--trusted-proxy {text}"));
+            }
+            flags.set(path, "--trusted-proxy");
+        }
+        Ok(())
+    }
+
+    /// Either flag replaces all listeners.
+    fn apply_listen(&self, frontend: &mut RawFrontend, path: &KeyPath, flags: &mut Flags) {
+        if self.port.is_none() && self.listen.is_empty() {
+            return;
+        }
         frontend.listen.clone_from(&self.listen);
         for (index, text) in self.listen.iter().enumerate() {
             flags.set(path.key("listen").index(index), format!("--listen {text}"));
         }
         frontend.port = None;
-        flags.set_number(&path, number::PORT.key, &mut frontend.port, self.port);
-        Ok(())
+        flags.set_number(path, number::PORT.key, &mut frontend.port, self.port);
     }
 
-    /// `--backend` and `--policy` replace those of the only pool, or make one where there is none.
+    /// `--backend`, `--policy` and `--sticky-cookie` replace those of the only pool, or make one where there is none.
     fn apply_pool(&self, raw: &mut BTreeMap<String, RawPool>, flags: &mut Flags) -> Result<(), ConfigError> {
-        if self.policy.is_none() && self.backends.is_empty() {
-            return Ok(());
-        }
+        let given = [
+            (!self.backends.is_empty(), "--backend"),
+            (self.policy.is_some(), "--policy"),
+            (self.sticky_cookie.is_some(), "--sticky-cookie"),
+        ];
+        let Some(flag) = first_given(&given) else { return Ok(()) };
         if raw.is_empty() {
             raw.insert(DEFAULT_NAME.to_owned(), RawPool::default());
         }
         if raw.len() > 1 {
             let names: Vec<_> = raw.keys().cloned().collect();
-            let flag = if self.backends.is_empty() { "--policy" } else { "--backend" };
             return Err(ambiguous(flag, "pools", &names));
         }
         for (name, pool) in raw {
             let path = KeyPath::root().key("pool").key(name);
-            if self.policy.is_some() {
-                pool.policy.clone_from(&self.policy);
-                flags.set(path.key("policy"), "--policy");
-            }
+            flags.set_text(path.key("policy"), "--policy", &mut pool.policy, &self.policy);
+            let cookie = path.key("sticky_cookie");
+            flags.set_text(cookie, "--sticky-cookie", &mut pool.sticky_cookie, &self.sticky_cookie);
             if !self.backends.is_empty() {
                 pool.backends =
                     self.backends.iter().map(|text| parse_backend(text)).collect::<Result<_, _>>()?;
@@ -149,6 +204,10 @@ impl Overrides {
         }
         Ok(())
     }
+}
+
+fn first_given<'f>(flags: &[(bool, &'f str)]) -> Option<&'f str> {
+    flags.iter().find(|(given, _)| *given).map(|(_, flag)| *flag)
 }
 
 /// `HOST:PORT[,weight=N][,name=S]`

@@ -4,11 +4,19 @@ use super::address::{self, Lookup};
 use super::error::Problem;
 use super::key_path::KeyPath;
 use super::raw::{RawBackend, RawPool};
-use super::{Backend, Host, Pool, name, number, suggest};
+use super::{Backend, Host, Mode, Pool, name, number, sticky, suggest};
 
-/// One pool, its backends in the order given (the addresses of one name sorted).
-pub(super) fn resolve_pool(name: &str, raw: &RawPool, path: &KeyPath, host: &Host) -> Result<Pool, Problem> {
+/// One pool, its backends in the order given (the addresses of one name sorted). `modes` are those of the frontends
+/// that use it.
+pub(super) fn resolve_pool(
+    name: &str,
+    raw: &RawPool,
+    path: &KeyPath,
+    host: &Host,
+    modes: &[Mode],
+) -> Result<Pool, Problem> {
     let policy = resolve_policy(raw.policy.as_deref(), &path.key("policy"), host.policies)?;
+    let sticky = sticky::resolve_sticky(raw, path, modes)?;
     let list = path.key("backends");
     let mut backends: Vec<Backend> = Vec::new();
     for (index, raw) in raw.backends.iter().enumerate() {
@@ -27,7 +35,7 @@ pub(super) fn resolve_pool(name: &str, raw: &RawPool, path: &KeyPath, host: &Hos
             "every weight is 0, so none can be chosen: give one a weight of 1 or more",
         ));
     }
-    Ok(Pool { name: name.to_owned(), policy, backends, sticky: None })
+    Ok(Pool { name: name.to_owned(), policy, backends, sticky })
 }
 
 fn resolve_policy(

@@ -14,6 +14,7 @@ pub(super) struct Raw {
     pub(super) workers: Option<i64>,
     pub(super) timeouts: RawTimeouts,
     pub(super) limits: RawLimits,
+    pub(super) log: RawLog,
     pub(super) frontend: Vec<RawFrontend>,
     // By name, so that the same file resolves to the same pools in the same order every time.
     pub(super) pool: BTreeMap<String, RawPool>,
@@ -31,6 +32,12 @@ pub struct RawTimeouts {
     pub drain_timeout_ms: Option<i64>,
     pub backoff_ms: Option<i64>,
     pub backoff_max_ms: Option<i64>,
+    pub head_timeout_ms: Option<i64>,
+    pub body_timeout_ms: Option<i64>,
+    pub response_timeout_ms: Option<i64>,
+    pub keep_alive_timeout_ms: Option<i64>,
+    pub backend_idle_timeout_ms: Option<i64>,
+    pub request_timeout_ms: Option<i64>,
 }
 
 /// `[limits]`, and the flags of the same names. See [`super::Limits`] for what each one does.
@@ -43,6 +50,19 @@ pub struct RawLimits {
     pub connect_attempts: Option<i64>,
     pub buffer_bytes: Option<i64>,
     pub turn_bytes: Option<i64>,
+    pub max_head_bytes: Option<i64>,
+    pub max_target_bytes: Option<i64>,
+    pub max_fields: Option<i64>,
+    pub max_body_bytes: Option<i64>,
+    pub max_idle: Option<i64>,
+    pub retry_budget_percent: Option<i64>,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RawLog {
+    pub(super) access_format: Option<String>,
 }
 
 /// One `[[frontend]]`.
@@ -54,6 +74,10 @@ pub(super) struct RawFrontend {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) listen: Vec<String>,
     pub(super) pool: Option<String>,
+    pub(super) mode: Option<String>,
+    // An empty array is still a key that TCP mode has no use for.
+    pub(super) trusted_proxies: Option<Vec<String>>,
+    pub(super) forwarded: Option<String>,
 }
 
 /// One `[pool.NAME]`.
@@ -61,6 +85,9 @@ pub(super) struct RawFrontend {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct RawPool {
     pub(super) policy: Option<String>,
+    pub(super) sticky_cookie: Option<String>,
+    pub(super) sticky_cookie_ttl_s: Option<i64>,
+    pub(super) sticky_cookie_secure: Option<bool>,
     pub(super) backends: Vec<RawBackend>,
 }
 

@@ -1,9 +1,10 @@
-//! Resolved back to TOML, for `--check`: every key written out, so that nothing about it is left to a default.
+//! Resolved back to TOML, for `--check`: every key written out, so that nothing about it is left to a default
+//! (except those of a mode or a cookie that is not there, which would be refused).
 
 use std::time::Duration;
 
-use super::raw::{Raw, RawBackend, RawFrontend, RawLimits, RawPool, RawTimeouts};
-use super::{Backend, Config, Frontend, Limits, Pool, Timeouts};
+use super::raw::{Raw, RawBackend, RawFrontend, RawLimits, RawLog, RawPool, RawTimeouts};
+use super::{Backend, Config, Frontend, Limits, Mode, Pool, Timeouts, word};
 
 impl Config {
     /// A configuration file that resolves to exactly this configuration.
@@ -12,6 +13,7 @@ impl Config {
             workers: integer(self.workers),
             timeouts: raw_timeouts(&self.timeouts),
             limits: raw_limits(&self.limits),
+            log: RawLog { access_format: Some(word::spell(self.log.access_format)) },
             frontend: self.frontends.iter().map(|frontend| raw_frontend(frontend, &self.pools)).collect(),
             pool: self.pools.iter().map(|pool| (pool.name.clone(), raw_pool(pool))).collect(),
         };
@@ -29,6 +31,12 @@ fn raw_timeouts(timeouts: &Timeouts) -> RawTimeouts {
         drain_timeout_ms: millis(timeouts.drain),
         backoff_ms: millis(timeouts.backoff),
         backoff_max_ms: millis(timeouts.backoff_max),
+        head_timeout_ms: millis(timeouts.head),
+        body_timeout_ms: millis(timeouts.body),
+        response_timeout_ms: millis(timeouts.response),
+        keep_alive_timeout_ms: millis(timeouts.keep_alive),
+        backend_idle_timeout_ms: millis(timeouts.backend_idle),
+        request_timeout_ms: millis(timeouts.request.unwrap_or_default()),
     }
 }
 
@@ -39,23 +47,37 @@ fn raw_limits(limits: &Limits) -> RawLimits {
         connect_attempts: integer(limits.connect_attempts),
         buffer_bytes: integer(limits.buffer_bytes),
         turn_bytes: integer(limits.turn_bytes),
+        max_head_bytes: integer(limits.head_bytes),
+        max_target_bytes: integer(limits.target_bytes),
+        max_fields: integer(limits.fields),
+        max_body_bytes: integer(limits.body_bytes.unwrap_or_default()),
+        max_idle: integer(limits.max_idle),
+        retry_budget_percent: integer(limits.retry_budget_percent),
     }
 }
 
 fn raw_frontend(frontend: &Frontend, pools: &[Pool]) -> RawFrontend {
     let everywhere = frontend.listen.iter().find(|listen| listen.dual_stack);
     let precise = frontend.listen.iter().filter(|listen| !listen.dual_stack);
+    let http = frontend.mode == Mode::Http;
     RawFrontend {
         name: Some(frontend.name.clone()),
         port: everywhere.and_then(|listen| integer(listen.address.port())),
         listen: precise.map(|listen| listen.address.to_string()).collect(),
         pool: pools.get(frontend.pool).map(|pool| pool.name.clone()),
+        mode: Some(word::spell(frontend.mode)),
+        trusted_proxies: http.then(|| frontend.trusted_proxies.iter().map(ToString::to_string).collect()),
+        forwarded: http.then(|| word::spell(frontend.forwarded)),
     }
 }
 
 fn raw_pool(pool: &Pool) -> RawPool {
+    let sticky = pool.sticky.as_ref();
     RawPool {
         policy: Some(pool.policy.to_owned()),
+        sticky_cookie: sticky.map(|sticky| sticky.cookie.clone()),
+        sticky_cookie_ttl_s: sticky.and_then(|sticky| integer(sticky.ttl.unwrap_or_default().as_secs())),
+        sticky_cookie_secure: sticky.map(|sticky| sticky.secure),
         backends: pool.backends.iter().map(raw_backend).collect(),
     }
 }

@@ -1,9 +1,11 @@
 //! Raw to resolved: defaults filled in, ranges checked, names looked up, references turned into indices.
 
+use std::time::Duration;
+
 use super::error::Problem;
 use super::key_path::KeyPath;
 use super::raw::{Raw, RawLimits, RawTimeouts};
-use super::{Config, Frontend, Host, Limits, Timeouts, frontends, name, number, pools};
+use super::{Config, Host, Limits, Log, Mode, Timeouts, frontends, name, number, pools, sticky, word};
 
 /// Descriptors kept for what is not a connection: standard streams, epoll, wakers, the log, a resolver's socket.
 const RESERVED_FDS: u64 = 64;
@@ -24,17 +26,28 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
     let frontends = frontends::resolve_frontends(&raw.frontend, &pool_names)?;
 
     let mut warnings = Vec::new();
+    frontends::warn_if_all_are_trusted(&frontends, &mut warnings);
     let listeners = workers * frontends.iter().map(|frontend| frontend.listen.len()).sum::<usize>();
     let limits = resolve_limits(&raw.limits, host.fd_limit, listeners, &mut warnings)?;
+    if frontends.iter().any(|frontend| frontend.mode == Mode::Http) {
+        check_room_for_heads(&limits)?;
+    }
+    let access_format =
+        word::resolve(raw.log.access_format.as_deref(), &root.key("log").key("access_format"))?;
 
     let mut pools = Vec::new();
     for (index, (name, raw)) in raw.pool.iter().enumerate() {
         let path = root.key("pool").key(name);
-        pools.push(pools::resolve_pool(name, raw, &path, host)?);
-        warn_if_unused(index, &path, &frontends, &mut warnings);
+        let users = frontends.iter().filter(|frontend| frontend.pool == index);
+        let modes: Vec<Mode> = users.map(|frontend| frontend.mode).collect();
+        let pool = pools::resolve_pool(name, raw, &path, host, &modes)?;
+        sticky::warn_if_odd(&pool, &path, &mut warnings);
+        if modes.is_empty() {
+            warnings.push(Problem::new(&path, "no frontend uses this pool"));
+        }
+        pools.push(pool);
     }
-    let log = super::Log { access_format: super::AccessFormat::Combined };
-    Ok((Config { workers, timeouts, limits, frontends, pools, log }, warnings))
+    Ok((Config { workers, timeouts, limits, frontends, pools, log: Log { access_format } }, warnings))
 }
 
 impl Default for Timeouts {
@@ -57,12 +70,13 @@ fn resolve_timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
         drain: number::DRAIN_TIMEOUT_MS.resolve_ms(&table, raw.drain_timeout_ms)?,
         backoff: number::BACKOFF_MS.resolve_ms(&table, Some(backoff_ms))?,
         backoff_max: number::BACKOFF_MAX_MS.resolve_ms(&table, Some(backoff_max_ms))?,
-        head: std::time::Duration::from_secs(10),
-        body: std::time::Duration::from_secs(30),
-        response: std::time::Duration::from_secs(60),
-        keep_alive: std::time::Duration::from_secs(60),
-        backend_idle: std::time::Duration::from_secs(30),
-        request: None,
+        head: number::HEAD_TIMEOUT_MS.resolve_ms(&table, raw.head_timeout_ms)?,
+        body: number::BODY_TIMEOUT_MS.resolve_ms(&table, raw.body_timeout_ms)?,
+        response: number::RESPONSE_TIMEOUT_MS.resolve_ms(&table, raw.response_timeout_ms)?,
+        keep_alive: number::KEEP_ALIVE_TIMEOUT_MS.resolve_ms(&table, raw.keep_alive_timeout_ms)?,
+        backend_idle: number::BACKEND_IDLE_TIMEOUT_MS.resolve_ms(&table, raw.backend_idle_timeout_ms)?,
+        request: Some(number::REQUEST_TIMEOUT_MS.resolve_ms(&table, raw.request_timeout_ms)?)
+            .filter(|timeout| *timeout > Duration::ZERO),
     };
     if timeouts.backoff_max < timeouts.backoff {
         let what =
@@ -90,18 +104,20 @@ fn resolve_limits(
     let buffer_bytes: i64 = number::BUFFER_BYTES.resolve(&table, raw.buffer_bytes)?;
     // A turn shorter than a buffer could not empty one at once, so an unset turn grows along.
     let turn_bytes = raw.turn_bytes.unwrap_or(number::TURN_BYTES.default.max(buffer_bytes));
+    let (head_bytes, target_bytes) = resolve_head_bytes(raw, &table, buffer_bytes)?;
+    let body_bytes: u64 = number::MAX_BODY_BYTES.resolve(&table, raw.max_body_bytes)?;
     let limits = Limits {
         max_connections: resolve_max_connections(raw.max_connections, &table, fd_limit, listeners, warnings)?,
         backlog: number::BACKLOG.resolve(&table, raw.backlog)?,
         connect_attempts: number::CONNECT_ATTEMPTS.resolve(&table, raw.connect_attempts)?,
         buffer_bytes: number::BUFFER_BYTES.resolve(&table, Some(buffer_bytes))?,
         turn_bytes: number::TURN_BYTES.resolve(&table, Some(turn_bytes))?,
-        head_bytes: 16 * 1024,
-        target_bytes: 8 * 1024,
-        fields: 100,
-        body_bytes: None,
-        max_idle: 256,
-        retry_budget_percent: 20,
+        head_bytes,
+        target_bytes,
+        fields: number::MAX_FIELDS.resolve(&table, raw.max_fields)?,
+        body_bytes: Some(body_bytes).filter(|bytes| *bytes > 0),
+        max_idle: number::MAX_IDLE.resolve(&table, raw.max_idle)?,
+        retry_budget_percent: number::RETRY_BUDGET_PERCENT.resolve(&table, raw.retry_budget_percent)?,
     };
     if limits.turn_bytes < limits.buffer_bytes {
         let what = format!(
@@ -110,6 +126,47 @@ fn resolve_limits(
         return Err(Problem::new(&table.key(number::TURN_BYTES.key), what));
     }
     Ok(limits)
+}
+
+/// The most bytes of a head and of a target. An unset one shrinks with what has to hold it: the buffer, the head.
+fn resolve_head_bytes(
+    raw: &RawLimits,
+    table: &KeyPath,
+    buffer_bytes: i64,
+) -> Result<(usize, usize), Problem> {
+    let (head, target) = (number::MAX_HEAD_BYTES, number::MAX_TARGET_BYTES);
+    let fitting = head.default.min(buffer_bytes - number::HEAD_ROOM_BYTES).max(head.least);
+    let head_bytes = raw.max_head_bytes.unwrap_or(fitting);
+    let target_bytes = raw.max_target_bytes.unwrap_or(target.default.min(head_bytes));
+    let resolved = (head.resolve(table, Some(head_bytes))?, target.resolve(table, Some(target_bytes))?);
+    if target_bytes > head_bytes {
+        let what = format!(
+            "{target_bytes} is more than max_head_bytes, {head_bytes}: lower it, or raise max_head_bytes"
+        );
+        return Err(Problem::new(&table.key(target.key), what));
+    }
+    Ok(resolved)
+}
+
+/// In HTTP mode a head stays in its buffer until it is complete.
+fn check_room_for_heads(limits: &Limits) -> Result<(), Problem> {
+    let table = KeyPath::root().key("limits");
+    let (buffer_bytes, head_bytes) = (limits.buffer_bytes as i64, limits.head_bytes as i64);
+    let (least, room) = (number::HTTP_BUFFER_BYTES_LEAST, number::HEAD_ROOM_BYTES);
+    if buffer_bytes < least {
+        let what = format!("{buffer_bytes} is too small for the heads of HTTP: raise it to {least} or more");
+        return Err(Problem::new(&table.key(number::BUFFER_BYTES.key), what));
+    }
+    if head_bytes + room > buffer_bytes {
+        let what = format!(
+            "{head_bytes} does not fit into buffer_bytes, {buffer_bytes}, with {room} to spare: lower it to {}, or \
+             raise buffer_bytes to {}",
+            buffer_bytes - room,
+            head_bytes + room
+        );
+        return Err(Problem::new(&table.key(number::MAX_HEAD_BYTES.key), what));
+    }
+    Ok(())
 }
 
 /// What was asked for, or as many as the descriptors suffice for; a warning when they do not.
@@ -133,10 +190,4 @@ fn resolve_max_connections(
         warnings.push(Problem::new(&table.key(number::MAX_CONNECTIONS.key), what));
     }
     Ok(wanted)
-}
-
-fn warn_if_unused(pool: usize, path: &KeyPath, frontends: &[Frontend], warnings: &mut Vec<Problem>) {
-    if !frontends.iter().any(|frontend| frontend.pool == pool) {
-        warnings.push(Problem::new(path, "no frontend uses this pool"));
-    }
 }

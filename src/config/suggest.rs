@@ -11,7 +11,7 @@ pub(super) fn instead_of(wrong: &str, valid: &[&str]) -> String {
 
 /// The valid word at the smallest edit distance, if that is at most a third of the longer word: further away it
 /// would be a guess, and a wrong guess costs the operator more than a list.
-fn nearest<'a>(wrong: &str, valid: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(wrong: &str, valid: &[&'a str]) -> Option<&'a str> {
     let normal = wrong.to_lowercase().replace(['-', ' '], "_");
     valid
         .iter()

@@ -8,11 +8,21 @@
 //! What leaves is written from parsed parts, never copied from what came in, so it is strictly valid whatever that was.
 
 pub mod body;
+mod connection;
 pub mod cookie;
+pub mod exchange;
+mod fields;
+mod forwarding;
+mod framing;
+mod host;
 mod message;
 pub mod reply;
 pub mod request;
 pub mod response;
+mod start_line;
+mod target;
+#[cfg(test)]
+mod tests;
 
 pub use body::{Body, Passed};
 pub use message::{Framing, HeadLimits, Method, Refusal, Version};

@@ -115,7 +115,7 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
             let wake_at = if self.run_queue.is_empty() { self.timers.next() } else { Some(now) };
             self.net.poll(&mut events, wake_at.map(|at| at.saturating_duration_since(now)))?;
             for event in &events {
-                if let Token::Session { id, .. } = event.token {
+                if let Token::Client(id) = event.token {
                     self.ready(id.slot as usize, event);
                 }
             }

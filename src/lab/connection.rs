@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 use crate::net::os::{OsNet, SocketOptions};
 use crate::net::{Event, Net};
 use crate::relay::{Buffer, BufferPool, Conn};
-use crate::token::{SessionId, Side, Token};
+use crate::token::{SessionId, Token};
 
 /// What the lab sets its listening sockets to: a peer that vanished is found out, one that pauses is waited for.
 pub(super) const SOCKET_OPTIONS: SocketOptions = SocketOptions { keepalive: Duration::from_secs(60) };
@@ -79,7 +79,7 @@ impl Connection {
     /// The kernel's, from the registration.
     pub fn register(mut stream: TcpStream, net: &mut OsNet, slot: usize) -> io::Result<Self> {
         let id = SessionId { slot: slot as u32, epoch: 1 };
-        net.register(&mut stream, Token::Session { id, side: Side::Client, attempt: 0 })?;
+        net.register(&mut stream, Token::Client(id))?;
         Ok(Connection { conn: Conn::new(stream), ended: false, input: None, output: None, moved_bytes: 0 })
     }
 

@@ -177,7 +177,9 @@ impl<S: Service> Loop<S> {
                 match event.token {
                     Token::Waker => return Ok(()),
                     Token::Listener(_) => self.acceptable = true,
-                    Token::Session { id, .. } => self.ready(id.slot as usize, event, now),
+                    Token::Client(id) => self.ready(id.slot as usize, event, now),
+                    // A server connects to nobody.
+                    Token::Backend(_) => {}
                 }
             }
             self.expire(now);

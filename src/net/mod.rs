@@ -43,6 +43,11 @@ pub trait Net {
     /// The time, of a clock that never goes back.
     fn now(&self) -> Instant;
 
+    /// Seconds since 1970, for people. A simulation has no calendar.
+    fn unix_s(&self) -> u64 {
+        0
+    }
+
     /// Waits until something happens or `timeout` is over (`None`: for ever), and replaces `events` by what did.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! The loop of one worker: wait, hand out events, accept, run who stopped early, expire.
 
 mod listeners;
-mod table;
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,13 +8,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use self::listeners::{Accepted, Listeners};
-use self::table::Table;
 use crate::ctx::Ctx;
 use crate::metrics::Metrics;
 use crate::net::{Event, Net};
-use crate::session::{Cause, Next, Reason, Tcp};
+use crate::session::{Cause, Next, Reason, Session};
+use crate::table::Table;
 use crate::timers::Timers;
-use crate::token::{SessionId, Side, Token};
+use crate::token::{SessionId, Token};
 
 /// Connections taken from one listener before the sessions get their turn.
 const ACCEPT_BATCH: usize = 64;
@@ -40,7 +39,7 @@ pub struct Proxy<N: Net> {
 }
 
 struct Tenant<N: Net> {
-    session: Tcp<N>,
+    session: Session<N>,
     /// In the run queue: at most once.
     queued: bool,
 }
@@ -60,8 +59,8 @@ impl<N: Net> Proxy<N> {
         Ok(Proxy {
             listeners: Listeners::register(listeners, &mut ctx.net)?,
             ctx,
-            sessions: Table::new(),
-            max_connections: max_connections.min(SessionId::MAX_SLOTS),
+            sessions: Table::default(),
+            max_connections,
             full: false,
             first_listener: 0,
             timers: Timers::default(),
@@ -101,6 +100,10 @@ impl<N: Net> Proxy<N> {
             self.listeners.close();
             self.first_listener = 0;
             self.drain_deadline = Some(self.ctx.now + self.ctx.config.timeouts.drain);
+            self.ctx.draining = true;
+            self.ctx.links.retire();
+            // Who waits for nothing but another request need not wait.
+            self.sessions.ids().into_iter().for_each(|id| self.step(id));
         }
     }
 
@@ -132,7 +135,8 @@ impl<N: Net> Proxy<N> {
             return Some(Duration::ZERO);
         }
         let resume_at = if may_accept { self.listeners.resume_at() } else { None };
-        let next = [self.timers.next(), resume_at, self.drain_deadline].into_iter().flatten().min()?;
+        let links = self.ctx.links.deadline();
+        let next = [self.timers.next(), resume_at, links, self.drain_deadline].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(now))
     }
 
@@ -140,17 +144,25 @@ impl<N: Net> Proxy<N> {
         for index in 0..self.events.len() {
             let event = self.events[index];
             match event.token {
-                Token::Session { id, side, attempt } => {
-                    let Some(tenant) = self.sessions.get_mut(id) else { continue };
-                    tenant.session.note(&event, side, attempt);
-                    if !tenant.queued {
-                        self.step(id);
+                Token::Client(id) => self.wake(id, &event),
+                Token::Backend(link) => {
+                    if let Some(id) = self.ctx.links.route(link, &event) {
+                        self.wake(id, &event);
                     }
                 }
                 Token::Listener(index) => self.listeners.note(index),
                 // Whoever woke us looks at the flags it set once this turn is over.
                 Token::Waker => {}
             }
+        }
+    }
+
+    /// Hands an event to the session it concerns, whose turn it is then unless it waits for one anyway.
+    fn wake(&mut self, id: SessionId, event: &Event) {
+        let Some(tenant) = self.sessions.get_mut(id) else { return };
+        tenant.session.note(event);
+        if !tenant.queued {
+            self.step(id);
         }
     }
 
@@ -200,9 +212,8 @@ impl<N: Net> Proxy<N> {
         let Proxy { sessions, ctx, .. } = self;
         let mut registered = Ok(());
         let id = sessions.insert(|id| {
-            let token = Token::Session { id, side: Side::Client, attempt: 0 };
-            registered = ctx.net.register(&mut socket, token);
-            Tenant { session: Tcp::new(id, socket, address, frontend, ctx), queued: false }
+            registered = ctx.net.register(&mut socket, Token::Client(id));
+            Tenant { session: Session::new(id, socket, address, frontend, ctx), queued: false }
         });
         match registered {
             Ok(()) => self.step(id),
@@ -254,6 +265,7 @@ impl<N: Net> Proxy<N> {
 
     fn expire(&mut self) {
         let now = self.ctx.now;
+        self.ctx.links.expire(now);
         while let Some(slot) = self.timers.pop_due(now) {
             let Some(id) = self.sessions.tenant(slot) else { continue };
             let Some(tenant) = self.sessions.get_mut(id) else { continue };

@@ -48,6 +48,11 @@ impl<S: Socket> Conn<S> {
         }
     }
 
+    /// A write failed: whatever the reason, a read will name it, after what came before.
+    pub fn expect_end(&mut self) {
+        (self.readable, self.read_closed) = (true, true);
+    }
+
     /// Whether a read may have something to say.
     pub fn readable(&self) -> bool {
         self.readable

@@ -2,8 +2,12 @@
 
 mod buffer;
 mod conn;
+mod gate;
+mod links;
 mod pipe;
 
 pub use buffer::{Buffer, BufferPool};
 pub use conn::Conn;
-pub use pipe::{Pipe, Progress};
+pub use gate::{Gate, Open};
+pub use links::{Links, Seat};
+pub use pipe::{Filled, Pipe, Progress};

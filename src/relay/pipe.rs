@@ -2,17 +2,25 @@
 
 use std::io;
 
-use super::{Buffer, BufferPool, Conn};
+use super::{Buffer, BufferPool, Conn, Gate};
+use crate::http::Refusal;
 use crate::net::Socket;
 
-/// Moves bytes from a source to a sink, then the end of the stream: the FIN follows the last byte.
+/// Moves bytes from a source to a sink, as far as a [`Gate`] lets them, then the end of the stream: the FIN follows the
+/// last byte.
 ///
 /// It reads only when it owes nothing, so a sink that does not read stops the source (backpressure), a
 /// direction never holds more than one buffer, and when the source breaks everything it sent was handed over.
 #[derive(Default)]
 pub struct Pipe {
-    /// Present only while bytes are owed to the sink.
-    owed: Option<Buffer>,
+    /// What was read and not yet written: first what may be written, then what the gate has not let through. Present
+    /// only while there is any.
+    held: Option<Buffer>,
+    /// How much of it may be written.
+    cleared: u32,
+    /// How much of that was written already, and is only kept for [`Pipe::rewind`].
+    kept: u32,
+    keeps: bool,
     state: State,
     moved_bytes: u64,
 }
@@ -37,12 +45,31 @@ pub enum Progress {
     Waiting,
     /// The budget is spent with work left: another turn is needed, no event will ask for it.
     Spent,
+    /// The gate has seen the end of its message, and all of it is written.
+    Done,
     /// The sink has everything, the FIN too.
     Finished,
     /// The source broke. Everything it sent before was written to the sink.
     SourceBroke(io::Error),
     /// The sink broke. Bytes may be lost.
     SinkBroke(io::Error),
+    /// The gate does not let this pass. Everything before it was written to the sink.
+    Refused(Refusal),
+}
+
+/// What came of reading without a sink.
+#[derive(Debug)]
+pub enum Filled {
+    /// More bytes.
+    More,
+    /// Nothing now: an event will follow.
+    Nothing,
+    /// There is no room for more.
+    Full,
+    /// The source has finished.
+    Ended,
+    /// The source broke.
+    Broke(io::Error),
 }
 
 impl Pipe {
@@ -63,7 +90,7 @@ impl Pipe {
 
     /// Whether nothing was taken from the source yet, not even its end.
     pub fn is_untouched(&self) -> bool {
-        self.state == State::Open && self.owed.is_none() && self.moved_bytes == 0
+        self.state == State::Open && self.held.is_none() && self.moved_bytes == 0
     }
 
     /// Gives the direction up, unless it is over: what it owes is lost.
@@ -71,28 +98,31 @@ impl Pipe {
         if self.state != State::Finished {
             self.state = State::Broken;
         }
-        if let Some(buffer) = self.owed.take() {
-            buffers.give(buffer);
-        }
+        self.drop_held(buffers);
     }
 
-    /// Moves as much as the sockets allow, up to `budget_bytes` or little more.
-    pub fn turn<S: Socket>(
+    /// Moves as much as the sockets and the gate allow, up to `budget_bytes` or little more.
+    pub fn turn<S: Socket, G: Gate>(
         &mut self,
         source: &mut Conn<S>,
         sink: &mut Conn<S>,
+        gate: &mut G,
         budget_bytes: usize,
         buffers: &mut BufferPool,
     ) -> Progress {
         let stop_at = self.moved_bytes + budget_bytes as u64;
         loop {
-            match self.settle_debt(sink, buffers) {
+            let refused = self.pass(gate).err();
+            match self.flush(sink, buffers) {
                 Ok(true) => {}
                 Ok(false) => return Progress::Waiting,
-                Err(error) => {
-                    self.abandon(buffers);
-                    return Progress::SinkBroke(error);
-                }
+                Err(error) => return self.sink_broke(error, buffers),
+            }
+            if let Some(refusal) = refused {
+                return Progress::Refused(refusal);
+            }
+            if gate.is_done() {
+                return Progress::Done;
             }
             if self.state == State::Finished {
                 return Progress::Finished;
@@ -103,27 +133,44 @@ impl Pipe {
             if self.moved_bytes >= stop_at {
                 return Progress::Spent;
             }
-            if let Err(error) = self.incur_debt(source, buffers) {
-                self.abandon(buffers);
-                return Progress::SourceBroke(error);
+            match self.read(source, G::HEADROOM_BYTES, G::TAILROOM_BYTES, BufferPool::take, buffers) {
+                Filled::More | Filled::Nothing => {}
+                Filled::Full => return Progress::Refused(Refusal::new(400, "framing_too_long")),
+                Filled::Ended => match self.source_finished(gate, buffers) {
+                    Ok(()) => {}
+                    Err(refusal) => return Progress::Refused(refusal),
+                },
+                Filled::Broke(error) => {
+                    self.abandon(buffers);
+                    return Progress::SourceBroke(error);
+                }
             }
         }
     }
 
-    /// Writes what is owed: bytes first, the FIN after the last of them. True when nothing is owed any more.
-    fn settle_debt<S: Socket>(&mut self, sink: &mut Conn<S>, buffers: &mut BufferPool) -> io::Result<bool> {
-        while let Some(buffer) = &mut self.owed {
+    /// Writes what may be written: bytes first, the FIN after the last of them. True when nothing is owed any more.
+    ///
+    /// # Errors
+    /// The sink broke.
+    pub fn flush<S: Socket>(&mut self, sink: &mut Conn<S>, buffers: &mut BufferPool) -> io::Result<bool> {
+        while let Some(buffer) = &mut self.held
+            && self.kept < self.cleared
+        {
             if !sink.writable() {
                 return Ok(false);
             }
-            if let Some(count) = sink.write(buffer.filled())? {
-                buffer.consumed(count);
+            let owed = &buffer.filled()[self.kept as usize..self.cleared as usize];
+            if let Some(count) = sink.write(owed)? {
                 self.moved_bytes += count as u64;
-            }
-            if buffer.is_empty() {
-                self.owed.take().into_iter().for_each(|buffer| buffers.give(buffer));
+                if self.keeps {
+                    self.kept += count as u32;
+                } else {
+                    self.cleared -= count as u32;
+                    buffer.consumed(count);
+                }
             }
         }
+        self.drop_if_empty(buffers);
         if self.state == State::Ending {
             sink.socket.shutdown_write()?;
             self.state = State::Finished;
@@ -131,23 +178,166 @@ impl Pipe {
         Ok(true)
     }
 
-    /// Reads once into a fresh buffer, which is kept only if something came.
-    fn incur_debt<S: Socket>(&mut self, source: &mut Conn<S>, buffers: &mut BufferPool) -> io::Result<()> {
-        let mut buffer = buffers.take();
-        match source.read(buffer.space()) {
-            Ok(Some(count)) if count > 0 => {
-                buffer.produced(count);
-                self.owed = Some(buffer);
-                return Ok(());
-            }
-            Ok(Some(_)) => self.state = State::Ending,
-            Ok(None) => {}
-            Err(error) => {
-                buffers.give(buffer);
-                return Err(error);
+    /// Reads once without a sink in sight, into a small buffer: for what must be understood before it can be passed on.
+    pub fn fill<S: Socket>(
+        &mut self,
+        source: &mut Conn<S>,
+        headroom_bytes: usize,
+        buffers: &mut BufferPool,
+    ) -> Filled {
+        self.read(source, headroom_bytes, 0, BufferPool::take_small, buffers)
+    }
+
+    /// The same, into a buffer of full size.
+    pub fn fill_large<S: Socket>(
+        &mut self,
+        source: &mut Conn<S>,
+        headroom_bytes: usize,
+        buffers: &mut BufferPool,
+    ) -> Filled {
+        self.read(source, headroom_bytes, 0, BufferPool::take, buffers)
+    }
+
+    /// What was read and not yet let through.
+    pub fn unread(&self) -> &[u8] {
+        self.held.as_ref().map_or(&[], |buffer| &buffer.filled()[self.cleared as usize..])
+    }
+
+    /// Whether nothing waits to be written.
+    pub fn owes_nothing(&self) -> bool {
+        self.kept == self.cleared
+    }
+
+    /// Puts `new` in the place of the first `old` bytes of [`Pipe::unread`], to be written. False, and nothing is
+    /// changed, if there is no room for it.
+    pub fn replace(&mut self, old: usize, new: &[u8], buffers: &mut BufferPool) -> bool {
+        let cleared = self.cleared as usize;
+        let held = self.held.get_or_insert_with(|| buffers.take_small());
+        let fits = held.splice(cleared, old, new)
+            || (buffers.grow(held, new.len()) && held.splice(cleared, old, new));
+        if fits {
+            self.cleared += new.len() as u32;
+        }
+        self.drop_if_empty(buffers);
+        fits
+    }
+
+    /// From now on what is written is kept, so that it can be written again, until [`Pipe::forget`] or until the room is
+    /// needed for more.
+    pub fn keep(&mut self) {
+        self.keeps = true;
+    }
+
+    /// Drops what was only kept.
+    pub fn forget(&mut self, buffers: &mut BufferPool) {
+        self.keeps = false;
+        if let Some(buffer) = &mut self.held {
+            buffer.consumed(self.kept as usize);
+        }
+        self.cleared -= self.kept;
+        self.kept = 0;
+        self.drop_if_empty(buffers);
+    }
+
+    /// How much was written since [`Pipe::keep`], if it is all still here.
+    pub fn kept_bytes(&self) -> Option<usize> {
+        self.keeps.then_some(self.kept as usize)
+    }
+
+    /// Makes all that was kept count as not written. Only while [`Pipe::kept_bytes`] says so.
+    pub fn rewind(&mut self) {
+        debug_assert!(self.keeps);
+        self.moved_bytes -= u64::from(self.kept);
+        self.kept = 0;
+    }
+
+    /// Drops what is held, written or not.
+    pub fn drop_held(&mut self, buffers: &mut BufferPool) {
+        (self.cleared, self.kept, self.keeps) = (0, 0, false);
+        if let Some(buffer) = self.held.take() {
+            buffers.give(buffer);
+        }
+    }
+
+    /// Drops what may be written, and keeps what may not.
+    pub fn drop_cleared(&mut self, buffers: &mut BufferPool) {
+        self.kept = self.cleared;
+        self.forget(buffers);
+    }
+
+    fn pass<G: Gate>(&mut self, gate: &mut G) -> Result<(), Refusal> {
+        if let Some(buffer) = &mut self.held
+            && !gate.is_done()
+            && buffer.filled().len() > self.cleared as usize
+        {
+            self.cleared += gate.pass(buffer, self.cleared as usize)? as u32;
+        }
+        Ok(())
+    }
+
+    fn source_finished<G: Gate>(&mut self, gate: &mut G, buffers: &mut BufferPool) -> Result<(), Refusal> {
+        let held = self.held.get_or_insert_with(|| buffers.take_small());
+        let more = gate.end(held);
+        if let Ok(more) = more {
+            self.cleared += more as u32;
+            if !gate.is_done() {
+                self.state = State::Ending;
             }
         }
-        buffers.give(buffer);
-        Ok(())
+        self.drop_if_empty(buffers);
+        more.map(|_| ())
+    }
+
+    fn sink_broke(&mut self, error: io::Error, buffers: &mut BufferPool) -> Progress {
+        if !self.keeps {
+            self.abandon(buffers);
+        }
+        Progress::SinkBroke(error)
+    }
+
+    /// Reads once, behind what is held.
+    fn read<S: Socket>(
+        &mut self,
+        source: &mut Conn<S>,
+        headroom_bytes: usize,
+        tailroom_bytes: usize,
+        take: fn(&mut BufferPool) -> Buffer,
+        buffers: &mut BufferPool,
+    ) -> Filled {
+        if self.keeps && self.owes_nothing() {
+            self.forget(buffers);
+        }
+        let buffer = self.held.get_or_insert_with(|| take(buffers));
+        if buffer.is_empty() {
+            buffer.leave_headroom(headroom_bytes);
+        }
+        if buffer.space().len() <= tailroom_bytes {
+            if buffer.room_bytes() > tailroom_bytes {
+                buffer.make_room();
+            } else {
+                buffers.grow(buffer, headroom_bytes);
+            }
+        }
+        let Some(space_bytes) = buffer.space().len().checked_sub(tailroom_bytes).filter(|bytes| *bytes > 0)
+        else {
+            return Filled::Full;
+        };
+        let filled = match source.read(&mut buffer.space()[..space_bytes]) {
+            Ok(Some(0)) => Filled::Ended,
+            Ok(Some(count)) => {
+                buffer.produced(count);
+                Filled::More
+            }
+            Ok(None) => Filled::Nothing,
+            Err(error) => Filled::Broke(error),
+        };
+        self.drop_if_empty(buffers);
+        filled
+    }
+
+    fn drop_if_empty(&mut self, buffers: &mut BufferPool) {
+        if let Some(buffer) = self.held.take_if(|buffer| buffer.is_empty()) {
+            buffers.give(buffer);
+        }
     }
 }

@@ -11,17 +11,23 @@ use crate::balance::{Lease, Tried};
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket, is_exhaustion};
 use crate::relay::Conn;
-use crate::token::{SessionId, Side, Token};
+use crate::token::{LinkId, SessionId, Token};
 
 /// For whom a backend is sought.
 #[derive(Clone, Copy, Debug)]
 pub struct Seeker {
-    /// The session, which the events of the backend's socket will name.
+    /// The session, whom the events of the backend's socket will concern.
     pub id: SessionId,
     /// Index of the pool to choose from.
     pub pool: usize,
     /// The client, for policies that look at it.
     pub client: IpAddr,
+    /// The key of the backend to choose if it is available, whatever the policy says.
+    pub preferred: Option<u64>,
+    /// A connection that waits for reuse will do.
+    pub reuse: bool,
+    /// Another attempt after a failed one must be within the pool's retry budget.
+    pub budgeted: bool,
 }
 
 /// A connected backend: its socket, and the claim on its load counter, which ends with it.
@@ -30,8 +36,22 @@ pub struct Link<S> {
     pub conn: Conn<S>,
     /// Counts the connection against the backend until dropped.
     pub lease: Lease,
-    /// Which of the session's attempts this socket is.
-    pub attempt: u8,
+    /// Its name in the events of its socket.
+    pub id: LinkId,
+    /// It has served before, so its end may have crossed with what is sent on it.
+    pub reused: bool,
+}
+
+impl<S: Socket> Link<S> {
+    /// Closes the connection.
+    pub fn close<N: Net<Socket = S>>(self, ctx: &mut Ctx<N>) {
+        ctx.links.close(self.id);
+    }
+
+    /// Lets the connection wait for the next request, and ends this one's claim on the backend.
+    pub fn park<N: Net<Socket = S>>(self, pool: usize, ctx: &mut Ctx<N>) {
+        ctx.links.park(self.id, self.conn, (pool, self.lease.backend().id), ctx.now);
+    }
 }
 
 /// The search for a backend: at most one attempt under way at a time.
@@ -61,12 +81,19 @@ pub enum Outcome<S> {
 }
 
 impl<S: Socket> Connect<S> {
-    /// Takes in an event of the backend socket numbered `attempt`.
-    pub fn note(&mut self, event: &Event, attempt: u8) {
+    /// Takes in an event of the socket to the backend.
+    pub fn note(&mut self, event: &Event, link: LinkId) {
         if let Some(pending) = &mut self.pending
-            && pending.link.attempt == attempt
+            && pending.link.id == link
         {
             pending.link.conn.note(event);
+        }
+    }
+
+    /// Gives up what is under way.
+    pub fn release<N: Net<Socket = S>>(&mut self, ctx: &mut Ctx<N>) {
+        if let Some(pending) = self.pending.take() {
+            pending.link.close(ctx);
         }
     }
 
@@ -85,12 +112,13 @@ impl<S: Socket> Connect<S> {
         loop {
             let Some(mut pending) = self.pending.take() else {
                 match start(seeker, tried, ctx) {
-                    Ok(pending) => {
+                    Start::Connecting(pending) => {
                         self.pending = Some(pending);
                         return Outcome::Waiting;
                     }
-                    Err(Some(cause)) => return Outcome::Failed(cause),
-                    Err(None) => continue,
+                    Start::Reused(link) => return Outcome::Connected(link),
+                    Start::GaveUp(cause) => return Outcome::Failed(cause),
+                    Start::Failed => continue,
                 }
             };
             if pending.link.conn.writable() {
@@ -101,10 +129,10 @@ impl<S: Socket> Connect<S> {
                         pending.link.conn.note_broken(&error);
                         return Outcome::Connected(pending.link);
                     }
-                    Err(error) => failed(&pending.link.lease, &error, ctx),
+                    Err(error) => fail(pending.link, &error, ctx),
                 }
             } else if ctx.now >= pending.give_up_at {
-                failed(&pending.link.lease, &io::ErrorKind::TimedOut.into(), ctx);
+                fail(pending.link, &io::ErrorKind::TimedOut.into(), ctx);
             } else {
                 self.pending = Some(pending);
                 return Outcome::Waiting;
@@ -119,44 +147,72 @@ fn broke_afterwards(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
-/// Picks a backend and starts to connect to it. `Err(None)`: that one failed, try the next.
-fn start<N: Net>(
-    seeker: Seeker,
-    tried: &mut Tried,
-    ctx: &mut Ctx<N>,
-) -> Result<Pending<N::Socket>, Option<Cause>> {
+/// How a search goes on.
+enum Start<S> {
+    /// An attempt is under way.
+    Connecting(Pending<S>),
+    /// A connection was waiting.
+    Reused(Link<S>),
+    /// That one failed: try the next.
+    Failed,
+    /// There is no next.
+    GaveUp(Cause),
+}
+
+/// Picks a backend, and uses a connection to it or starts to make one.
+fn start<N: Net>(seeker: Seeker, tried: &mut Tried, ctx: &mut Ctx<N>) -> Start<N::Socket> {
     if tried.len() >= ctx.config.limits.connect_attempts as usize {
-        return Err(Some(Cause::NoBackend));
+        return Start::GaveUp(Cause::NoBackend);
     }
-    let Some(lease) = ctx.pools[seeker.pool].choose(seeker.client, tried, ctx.now) else {
-        return Err(Some(Cause::NoBackend));
+    let pool = &mut ctx.pools[seeker.pool];
+    if seeker.budgeted && !tried.is_empty() && !pool.may_retry(ctx.now) {
+        return Start::GaveUp(Cause::NoBackend);
+    }
+    let Some(lease) = pool.choose(seeker.client, seeker.preferred, tried, ctx.now) else {
+        return Start::GaveUp(Cause::NoBackend);
     };
-    let attempt = tried.len() as u8;
     tried.insert(lease.backend().id);
-    let token = Token::Session { id: seeker.id, side: Side::Backend, attempt };
+    if seeker.reuse
+        && let Some((id, conn)) = ctx.links.take((seeker.pool, lease.backend().id), seeker.id)
+    {
+        return Start::Reused(Link { conn, lease, id, reused: true });
+    }
+    connect(seeker.id, lease, ctx)
+}
+
+fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::Socket> {
+    let id = ctx.links.open(session);
     let connecting = ctx.net.connect(lease.backend().address).and_then(|mut socket| {
-        ctx.net.register(&mut socket, token)?;
+        ctx.net.register(&mut socket, Token::Backend(id))?;
         Ok(socket)
     });
     match connecting {
         Ok(socket) => {
             let give_up_at = ctx.now + ctx.config.timeouts.connect;
-            Ok(Pending { link: Link { conn: Conn::new(socket), lease, attempt }, give_up_at })
+            let link = Link { conn: Conn::new(socket), lease, id, reused: false };
+            Start::Connecting(Pending { link, give_up_at })
         }
         // Nothing the backend could help, and trying another one would not either. (EADDRNOTAVAIL is not of these: ports
         // run out towards one address, and ::1 may not exist here where 127.0.0.1 does.)
         Err(error) if is_exhaustion(&error) => {
+            ctx.links.close(id);
             log::warn!("no socket for a connection to a backend: {error}");
-            Err(Some(Cause::Exhausted(error.kind())))
+            Start::GaveUp(Cause::Exhausted(error.kind()))
         }
         Err(error) => {
-            failed(&lease, &error, ctx);
-            Err(None)
+            ctx.links.close(id);
+            note_failure(&lease, &error, ctx);
+            Start::Failed
         }
     }
 }
 
-fn failed<N: Net>(lease: &Lease, error: &io::Error, ctx: &mut Ctx<N>) {
+fn fail<N: Net>(link: Link<N::Socket>, error: &io::Error, ctx: &mut Ctx<N>) {
+    note_failure(&link.lease, error, ctx);
+    link.close(ctx);
+}
+
+fn note_failure<N: Net>(lease: &Lease, error: &io::Error, ctx: &mut Ctx<N>) {
     ctx.metrics.connects_failed += 1;
     let backend = lease.backend();
     log::debug!("connect to {} ({}) failed: {error}", backend.name, backend.address);

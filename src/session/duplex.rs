@@ -7,8 +7,8 @@ use super::{Cause, Ender, Reason};
 use crate::config::Timeouts;
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket};
-use crate::relay::{Conn, Pipe, Progress};
-use crate::token::Side;
+use crate::relay::{Conn, Open, Pipe, Progress};
+use crate::token::{LinkId, Side};
 
 /// A backend that accepts and then ends without a byte within this time has failed, not answered.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -60,16 +60,26 @@ pub enum Verdict {
 impl<S: Socket> Duplex<S> {
     /// The relay over a fresh connection to a backend.
     pub fn new(link: Link<S>, now: Instant) -> Duplex<S> {
+        Duplex::with(link, Pipe::default(), Pipe::default(), false, now)
+    }
+
+    /// The relay over a connection that has served as something else: it goes on with the bytes these pipes hold, and
+    /// the backend's health has heard of it.
+    pub fn continued(link: Link<S>, up: Pipe, down: Pipe, now: Instant) -> Duplex<S> {
+        Duplex::with(link, up, down, true, now)
+    }
+
+    fn with(link: Link<S>, up: Pipe, down: Pipe, judged: bool, now: Instant) -> Duplex<S> {
         Duplex {
             link,
             connected: now,
             last_activity: now,
-            up: Pipe::default(),
-            down: Pipe::default(),
+            up,
+            down,
             ending: None,
             resetting: None,
             both_broke: false,
-            judged: false,
+            judged,
         }
     }
 
@@ -83,9 +93,9 @@ impl<S: Socket> Duplex<S> {
         (self.up.moved_bytes(), self.down.moved_bytes())
     }
 
-    /// Takes in an event of the backend socket numbered `attempt`.
-    pub fn note(&mut self, event: &Event, attempt: u8) {
-        if self.link.attempt == attempt {
+    /// Takes in an event of the socket to the backend.
+    pub fn note(&mut self, event: &Event, link: LinkId) {
+        if self.link.id == link {
             self.link.conn.note(event);
         }
     }
@@ -107,7 +117,7 @@ impl<S: Socket> Duplex<S> {
         let before = self.signs_of_life();
         let budget_bytes = ctx.config.limits.turn_bytes;
         // Down first: a backend's reset shows before a client's byte is given to it, while a retry is safe.
-        let down = self.down.turn(&mut self.link.conn, client, budget_bytes, &mut ctx.buffers);
+        let down = self.down.turn(&mut self.link.conn, client, &mut Open, budget_bytes, &mut ctx.buffers);
         if matches!(down, Progress::SourceBroke(_)) && self.is_untouched() {
             // Long after the connect, it may still be replaced, but has been judged by its better days.
             if !self.judged {
@@ -116,7 +126,7 @@ impl<S: Socket> Duplex<S> {
             return Verdict::Stillborn;
         }
         let down_spent = self.absorb(down, Side::Backend, ctx);
-        let up = self.up.turn(client, &mut self.link.conn, budget_bytes, &mut ctx.buffers);
+        let up = self.up.turn(client, &mut self.link.conn, &mut Open, budget_bytes, &mut ctx.buffers);
         let up_spent = self.absorb(up, Side::Client, ctx);
         if self.signs_of_life() != before {
             self.last_activity = ctx.now;
@@ -139,6 +149,7 @@ impl<S: Socket> Duplex<S> {
     pub fn release<N: Net<Socket = S>>(&mut self, ctx: &mut Ctx<N>) {
         self.up.abandon(&mut ctx.buffers);
         self.down.abandon(&mut ctx.buffers);
+        ctx.links.close(self.link.id);
         ctx.metrics.up_bytes += self.up.moved_bytes();
         ctx.metrics.down_bytes += self.down.moved_bytes();
     }
@@ -146,7 +157,8 @@ impl<S: Socket> Duplex<S> {
     /// Takes in how the pipe whose source is `source` fared. True if it wants another turn.
     fn absorb<N: Net<Socket = S>>(&mut self, progress: Progress, source: Side, ctx: &mut Ctx<N>) -> bool {
         match progress {
-            Progress::Waiting => {}
+            // Done and Refused are for those who look at what passes.
+            Progress::Waiting | Progress::Done | Progress::Refused(_) => {}
             Progress::Spent => return true,
             Progress::Finished => {
                 self.ending.get_or_insert(Reason::peer(source, Cause::Finished));

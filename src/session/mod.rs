@@ -4,13 +4,81 @@
 
 mod connect;
 mod duplex;
+mod http;
 mod reason;
 mod tcp;
 
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::config::Mode;
+use crate::ctx::Ctx;
+use crate::net::{Event, Net};
+use crate::token::SessionId;
+
 pub use connect::{Connect, Link, Outcome, Seeker};
 pub use duplex::{Duplex, Verdict};
+pub use http::Http;
 pub use reason::{Cause, Ender, Reason};
 pub use tcp::Tcp;
+
+/// A session of whatever kind its frontend asks for.
+pub enum Session<N: Net> {
+    /// Bytes: a backend for the connection.
+    Tcp(Tcp<N>),
+    /// HTTP: a backend for each request.
+    Http(Box<Http<N>>),
+}
+
+impl<N: Net> Session<N> {
+    /// A session for a client that came in on `frontend`. Nothing happens before its first turn.
+    pub fn new(
+        id: SessionId,
+        socket: N::Socket,
+        address: SocketAddr,
+        frontend: usize,
+        ctx: &mut Ctx<N>,
+    ) -> Session<N> {
+        // A dual-stack listener shows IPv4 clients as ::ffff:a.b.c.d; logs and policies want what they are.
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        match ctx.config.frontends[frontend].mode {
+            Mode::Tcp => Session::Tcp(Tcp::new(id, socket, address, frontend, ctx)),
+            Mode::Http => Session::Http(Box::new(Http::new(id, socket, address, frontend, ctx))),
+        }
+    }
+
+    /// Takes in an event of one of its sockets; nothing is done about it before the next turn.
+    pub fn note(&mut self, event: &Event) {
+        match self {
+            Session::Tcp(tcp) => tcp.note(event),
+            Session::Http(http) => http.note(event),
+        }
+    }
+
+    /// When the session wants a turn even if nothing happens.
+    pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
+        match self {
+            Session::Tcp(tcp) => tcp.deadline(ctx),
+            Session::Http(http) => http.deadline(ctx),
+        }
+    }
+
+    /// Does what can be done now.
+    pub fn turn(&mut self, ctx: &mut Ctx<N>) -> Next {
+        match self {
+            Session::Tcp(tcp) => tcp.turn(ctx),
+            Session::Http(http) => http.turn(ctx),
+        }
+    }
+
+    /// The last thing done to a session: gives back what it holds and writes its log line.
+    pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
+        match self {
+            Session::Tcp(tcp) => tcp.finish(reason, ctx),
+            Session::Http(http) => http.finish(reason, ctx),
+        }
+    }
+}
 
 /// What a session wants after its turn.
 #[derive(Debug)]

@@ -40,6 +40,18 @@ pub enum Cause {
     HalfClosedIdle,
     /// `drain_timeout_ms` was over, or the operator insisted.
     Drained,
+    /// What a peer said is not HTTP as it must be; the word says what is wrong with it.
+    Refused(&'static str),
+    /// The backend closed before its answer was complete.
+    Incomplete,
+    /// A request head did not come within `head_timeout_ms`.
+    HeadTimeout,
+    /// A body did not move for `body_timeout_ms`.
+    BodyTimeout,
+    /// The backend did not answer within `response_timeout_ms`.
+    ResponseTimeout,
+    /// The exchange took longer than `request_timeout_ms`.
+    RequestTimeout,
 }
 
 impl Reason {
@@ -82,6 +94,12 @@ impl fmt::Display for Cause {
             Cause::Idle => "idle_timeout",
             Cause::HalfClosedIdle => "half_close_timeout",
             Cause::Drained => "drain_timeout",
+            Cause::Refused(why) => why,
+            Cause::Incomplete => "incomplete",
+            Cause::HeadTimeout => "head_timeout",
+            Cause::BodyTimeout => "body_timeout",
+            Cause::ResponseTimeout => "response_timeout",
+            Cause::RequestTimeout => "request_timeout",
         })
     }
 }

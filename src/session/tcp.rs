@@ -11,7 +11,7 @@ use crate::balance::Tried;
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket};
 use crate::relay::Conn;
-use crate::token::{SessionId, Side};
+use crate::token::{SessionId, Side, Token};
 
 /// Target of the log line that each connection leaves behind.
 const ACCESS_LOG: &str = "lbproxy::access";
@@ -43,12 +43,10 @@ impl<N: Net> Tcp<N> {
         frontend: usize,
         ctx: &Ctx<N>,
     ) -> Tcp<N> {
-        // A dual-stack listener shows IPv4 clients as ::ffff:a.b.c.d; logs and policies want what they are.
-        let client_address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let pool = ctx.config.frontends[frontend].pool;
         Tcp {
-            seeker: Seeker { id, pool, client: client_address.ip() },
-            client_address,
+            seeker: Seeker { id, pool, client: address.ip(), preferred: None, reuse: false, budgeted: false },
+            client_address: address,
             frontend,
             opened: ctx.now,
             client: Conn::new(socket),
@@ -58,11 +56,11 @@ impl<N: Net> Tcp<N> {
     }
 
     /// Takes in an event; nothing is done about it before the next turn.
-    pub fn note(&mut self, event: &Event, side: Side, attempt: u8) {
-        match (side, &mut self.phase) {
-            (Side::Client, _) => self.client.note(event),
-            (Side::Backend, Phase::Connecting(connect)) => connect.note(event, attempt),
-            (Side::Backend, Phase::Relaying(duplex)) => duplex.note(event, attempt),
+    pub fn note(&mut self, event: &Event) {
+        match (event.token, &mut self.phase) {
+            (Token::Backend(link), Phase::Connecting(connect)) => connect.note(event, link),
+            (Token::Backend(link), Phase::Relaying(duplex)) => duplex.note(event, link),
+            _ => self.client.note(event),
         }
     }
 
@@ -111,8 +109,9 @@ impl<N: Net> Tcp<N> {
         if reason.cause == Cause::NoBackend {
             ctx.metrics.unserved += 1;
         }
-        if let Phase::Relaying(duplex) = &mut self.phase {
-            duplex.release(ctx);
+        match &mut self.phase {
+            Phase::Connecting(connect) => connect.release(ctx),
+            Phase::Relaying(duplex) => duplex.release(ctx),
         }
         self.log(reason, ctx);
     }
@@ -137,7 +136,7 @@ impl<N: Net> Tcp<N> {
 }
 
 /// A client that broke while it waited needs no backend any more. (One that merely finished sending does.)
-fn client_broke<S: Socket>(client: &Conn<S>) -> Option<Reason> {
+pub(super) fn client_broke<S: Socket>(client: &Conn<S>) -> Option<Reason> {
     if !client.has_error() {
         return None;
     }

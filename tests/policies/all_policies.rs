@@ -28,7 +28,7 @@ fn one_backend_or_ten_thousand() {
         for size in [1, 2, 10_000] {
             let mut balancer = worker(name, &pool(&vec![1; size]), 3);
             let leases: Vec<_> = (0..20)
-                .map(|n| balancer.choose(client(n), &Tried::default(), base()).expect("available"))
+                .map(|n| balancer.choose(client(n), None, &Tried::default(), base()).expect("available"))
                 .collect();
             assert_eq!(connections(balancer.pool()).iter().sum::<u32>(), 20);
             drop(leases);
@@ -55,7 +55,7 @@ fn nobody_left_is_none() {
 fn the_largest_weights_do_not_overflow() {
     for name in policy::names() {
         let mut balancer = worker(name, &pool(&vec![1_000_000; 10_000]), 1);
-        let lease = balancer.choose(client(1), &Tried::default(), base());
+        let lease = balancer.choose(client(1), None, &Tried::default(), base());
         assert!(lease.is_some() && pick_without(&mut balancer, &[], base()).is_some(), "{name}");
     }
 }
@@ -73,7 +73,7 @@ fn policies_see_ipv4_clients_as_ipv4() {
     let clients: [IpAddr; 3] =
         ["10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1"].map(|ip| ip.parse().expect("an address"));
     for client in clients {
-        assert!(balancer.choose(client, &Tried::default(), base()).is_some());
+        assert!(balancer.choose(client, None, &Tried::default(), base()).is_some());
     }
     assert_eq!(*seen.lock().expect("no panic"), [clients[0], clients[0], clients[2]]);
 }
@@ -89,9 +89,10 @@ fn counters_shared_by_threads_end_at_zero() {
                 scope.spawn(move || {
                     let mut balancer = worker(name, &pool, n);
                     for i in 0..2000 {
-                        let held = balancer.choose(client(i), &Tried::default(), base()).expect("available");
+                        let held =
+                            balancer.choose(client(i), None, &Tried::default(), base()).expect("available");
                         let tried = tried(&balancer, &[position(&balancer, &held)]);
-                        assert!(balancer.choose(client(i), &tried, base()).is_some());
+                        assert!(balancer.choose(client(i), None, &tried, base()).is_some());
                     }
                 });
             }
@@ -112,7 +113,7 @@ proptest! {
             let mut balancer = worker(name, &pool(&weights), number);
             let mut tried = Tried::default();
             // Alternately in the open and with everyone penalised: neither may lead back to one that was tried.
-            while let Some(lease) = balancer.choose(client(who), &tried, base()) {
+            while let Some(lease) = balancer.choose(client(who), None, &tried, base()) {
                 prop_assert!(lease.backend().weight > 0);
                 prop_assert!(tried.insert(lease.backend().id), "{} chose {} twice", name, lease.backend().name);
                 lease.connect_failed(&"refused", base());
@@ -135,7 +136,7 @@ proptest! {
             }
             let mut balancer = worker(name, &pool, 0);
             for &who in &clients {
-                let lease = balancer.choose(client(who), &Tried::default(), base()).expect("one is available");
+                let lease = balancer.choose(client(who), None, &Tried::default(), base()).expect("one is available");
                 prop_assert!(!penalised[position(&balancer, &lease)], "{}", name);
             }
         }
@@ -147,7 +148,7 @@ fn fail(balancer: &mut Balancer, target: usize) {
     let others: Vec<_> = (0..balancer.pool().backends().len()).filter(|&i| i != target).collect();
     let tried = tried(balancer, &others);
     balancer
-        .choose(client(0), &tried, base())
+        .choose(client(0), None, &tried, base())
         .expect("the target is available")
         .connect_failed(&"refused", base());
 }

@@ -60,7 +60,8 @@ fn simulate(
             let (_, ended) = ends.pop().expect("just seen");
             leases[ended] = None;
         }
-        let lease = balancer.choose(client(now_ms as u32), &Tried::default(), at(now_ms)).expect("available");
+        let lease =
+            balancer.choose(client(now_ms as u32), None, &Tried::default(), at(now_ms)).expect("available");
         let in_flight = connections(balancer.pool());
         let (most, least) = (in_flight.iter().max(), in_flight.iter().min());
         assert!(most.expect("backends") - least.expect("backends") <= 4, "{in_flight:?}");
@@ -84,7 +85,7 @@ proptest! {
         let mut workers: Vec<_> = (0..4).map(|n| worker("fewest_connections", &pool, n)).collect();
         let mut leases = Vec::new();
         for (n, who) in arrivals.into_iter().enumerate() {
-            leases.push(workers[who].choose(client(n as u32), &Tried::default(), base()).expect("available"));
+            leases.push(workers[who].choose(client(n as u32), None, &Tried::default(), base()).expect("available"));
             let now = connections(&pool);
             prop_assert_eq!(now.iter().sum::<u32>() as usize, leases.len());
             prop_assert!(now.iter().max().unwrap() - now.iter().min().unwrap() <= 1, "{:?}", now);
@@ -96,7 +97,7 @@ proptest! {
     fn long_lived_connections_follow_weights(weights in prop::collection::vec(0_u32..20, 1..10), times in 1_u32..4) {
         let mut balancer = worker("fewest_connections", &pool(&weights), 0);
         let clients = times * weights.iter().sum::<u32>();
-        let leases: Vec<_> = (0..clients).map(|n| balancer.choose(client(n), &Tried::default(), base())).collect();
+        let leases: Vec<_> = (0..clients).map(|n| balancer.choose(client(n), None, &Tried::default(), base())).collect();
         prop_assert!(leases.iter().all(Option::is_some));
         prop_assert_eq!(connections(balancer.pool()), weights.iter().map(|w| w * times).collect::<Vec<_>>());
     }
@@ -118,7 +119,7 @@ proptest! {
                 model[position(&workers[0], &gone)] -= 1;
             } else {
                 let balancer = &mut workers[which.index(2)];
-                let lease = balancer.choose(client(0), &Tried::default(), base()).expect("available");
+                let lease = balancer.choose(client(0), None, &Tried::default(), base()).expect("available");
                 let chosen = position(balancer, &lease);
                 let load = |i: usize| f64::from(model[i]) / f64::from(weights[i]);
                 prop_assert!((0..weights.len()).all(|i| load(chosen) <= load(i)), "{:?}", model);

@@ -15,7 +15,7 @@ fn balancer(backends: &[(String, u32)]) -> Balancer {
 }
 
 fn answer(balancer: &mut Balancer, client: IpAddr) -> String {
-    let lease = balancer.choose(client, &Tried::default(), base()).expect("available");
+    let lease = balancer.choose(client, None, &Tried::default(), base()).expect("available");
     lease.backend().name.clone()
 }
 
@@ -96,7 +96,7 @@ fn loopback_clients_spread_over_two_backends() {
 fn a_penalised_backend_lends_its_clients_and_gets_them_back() {
     let mut balancer = balancer(&equal(5));
     let before: Vec<_> = (0..500).map(|n| answer(&mut balancer, client(n))).collect();
-    let lease = balancer.choose(client(0), &Tried::default(), base()).expect("available");
+    let lease = balancer.choose(client(0), None, &Tried::default(), base()).expect("available");
     lease.connect_failed(&"refused", base());
     for n in 0..500 {
         let now = answer(&mut balancer, client(n));

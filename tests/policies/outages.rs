@@ -23,7 +23,7 @@ fn share_of_a_failing_backend(policy: &str, report: Report) -> f64 {
     let mut held: VecDeque<Lease> = VecDeque::new();
     let (clients, mut wasted) = (10_000, 0);
     for ms in 0..clients {
-        let lease = balancer.choose(client(ms as u32), &Tried::default(), at(ms)).expect("available");
+        let lease = balancer.choose(client(ms as u32), None, &Tried::default(), at(ms)).expect("available");
         if lease.backend().name == "b0" {
             wasted += 1;
             match report {

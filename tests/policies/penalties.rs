@@ -8,7 +8,7 @@ use crate::support::*;
 
 /// Chooses for a fresh client.
 pub(crate) fn choose(balancer: &mut Balancer, ms: u64) -> Lease {
-    balancer.choose(client(0), &Tried::default(), at(ms)).expect("somebody is available")
+    balancer.choose(client(0), None, &Tried::default(), at(ms)).expect("somebody is available")
 }
 
 /// Whether a client now would be sent to the first backend. Claims its trial if so.
@@ -134,13 +134,13 @@ fn a_trial_is_not_used_up_by_clients_who_go_elsewhere() {
     let pool = pool(&[1, 1]);
     let mut balancer = worker("ip_hashing", &pool, 0);
     let name = |balancer: &mut Balancer, n: u32, ms| {
-        let lease = balancer.choose(client(n), &Tried::default(), at(ms)).expect("available");
+        let lease = balancer.choose(client(n), None, &Tried::default(), at(ms)).expect("available");
         lease.backend().name.clone()
     };
     let home: Vec<_> = (0..100).map(|n| name(&mut balancer, n, 0)).collect();
     let failing = home[0].clone();
     balancer
-        .choose(client(0), &Tried::default(), at(0))
+        .choose(client(0), None, &Tried::default(), at(0))
         .expect("available")
         .connect_failed(&"refused", at(0));
     let mut goes_to = |n, ms| name(&mut balancer, n, ms);
@@ -198,7 +198,7 @@ fn when_all_are_in_back_off_it_is_ignored() {
         "the policy still decides, weight still counts, leases are counted"
     );
     let all = tried(&balancer, &[0, 1]);
-    assert!(balancer.choose(client(0), &all, at(1)).is_none(), "tried is not ignored");
+    assert!(balancer.choose(client(0), None, &all, at(1)).is_none(), "tried is not ignored");
     extra.connect_failed(&"refused", at(400));
     also.connect_failed(&"refused", at(400));
     drop((extra, also));

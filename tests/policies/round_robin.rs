@@ -56,7 +56,7 @@ fn losing_a_heavy_backend_does_not_favour_one_of_the_light_ones() {
 #[test]
 fn a_penalised_backend_is_skipped_and_the_others_keep_their_shares() {
     let mut balancer = worker("round_robin", &pool(&[3, 2, 1]), 0);
-    let lease = balancer.choose(client(0), &Tried::default(), base()).expect("available");
+    let lease = balancer.choose(client(0), None, &Tried::default(), base()).expect("available");
     lease.connect_failed(&"refused", base());
     assert_eq!(position(&balancer, &lease), 0);
     assert_eq!(counts(&mut balancer, &[], 300), [0, 200, 100]);

@@ -92,7 +92,7 @@ pub(crate) fn position(balancer: &Balancer, lease: &Lease) -> usize {
 /// Chooses for a client that stays away from `without`, and gives the connection up at once.
 pub(crate) fn pick_without(balancer: &mut Balancer, without: &[usize], now: Instant) -> Option<usize> {
     let tried = tried(balancer, without);
-    let lease = balancer.choose(client(0), &tried, now)?;
+    let lease = balancer.choose(client(0), None, &tried, now)?;
     Some(position(balancer, &lease))
 }
 

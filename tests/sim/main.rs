@@ -25,9 +25,7 @@ use lbproxy::balance::policy::{self, Seed};
 use lbproxy::balance::{Balancer, Pool};
 use lbproxy::config::{self, Config};
 use lbproxy::ctx::Ctx;
-use lbproxy::metrics::Metrics;
 use lbproxy::proxy::Proxy;
-use lbproxy::relay::BufferPool;
 
 use knobs::Knobs;
 use net::{Shared, SimNet};
@@ -98,14 +96,7 @@ fn build(seed: u64, world: &Shared, epoch: Instant) -> (Proxy<SimNet>, Arc<Pool>
     let net = SimNet { world: world.clone(), epoch };
     let listener = net.listener();
     let max_connections = config.limits.max_connections;
-    let ctx = Ctx {
-        net,
-        pools: vec![Balancer::new(pool.clone(), policy)],
-        buffers: BufferPool::new(config.limits.buffer_bytes),
-        metrics: Metrics::default(),
-        config,
-        now: epoch,
-    };
+    let ctx = Ctx::new(net, vec![Balancer::new(pool.clone(), policy)], config);
     (Proxy::new(ctx, vec![(listener, 0)], max_connections).expect("registers"), pool)
 }
 
@@ -121,6 +112,7 @@ fn run(seed: u64) -> u64 {
         assert!(turn < MAX_TURNS, "no end in sight");
         let (before, progress) = (world.borrow().now, world.borrow().progress);
         proxy.turn().expect("the simulated queue does not fail");
+        world.borrow_mut().tell_sessions(|link| proxy.ctx().links.session(link));
         let (now, progress) = (world.borrow().now, world.borrow().progress - progress);
         let slept = now - before > Duration::from_millis(1);
         idle_turns = if progress > 0 || slept { 0 } else { idle_turns + 1 };
@@ -129,6 +121,7 @@ fn run(seed: u64) -> u64 {
             // Clients may connect between the loop's last look at the queue and the signal.
             world.borrow_mut().latecomers();
             proxy.drain();
+            world.borrow_mut().tell_sessions(|link| proxy.ctx().links.session(link));
             draining = true;
         }
         if proxy.is_drained() {

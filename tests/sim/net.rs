@@ -129,7 +129,7 @@ impl Net for SimNet {
         let wire = &mut world.wires[socket.wire];
         assert!(wire.token.is_none(), "registered twice");
         wire.token = Some(token);
-        if let Token::Session { id, .. } = token {
+        if let Token::Client(id) = token {
             wire.session = Some(id);
         }
         // epoll reports what is ready already.

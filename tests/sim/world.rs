@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use fastrand::Rng;
-use lbproxy::token::{SessionId, Token};
+use lbproxy::token::{LinkId, SessionId, Token};
 
 use super::knobs::{Knobs, Mood};
 use super::peer::{Peer, Script};
@@ -146,6 +146,15 @@ impl World {
     pub fn latecomers(&mut self) {
         let late = if self.rng.bool() { self.rng.usize(1..=3) } else { 0 };
         (self.knobs.clients..self.knobs.clients + late).for_each(|client| self.arrive(client));
+    }
+
+    /// Notes for whom the connections to backends were made.
+    pub fn tell_sessions(&mut self, session: impl Fn(LinkId) -> Option<SessionId>) {
+        for wire in self.wires.iter_mut().filter(|wire| wire.session.is_none()) {
+            if let Some(Token::Backend(link)) = wire.token {
+                wire.session = session(link);
+            }
+        }
     }
 
     /// Lets everything happen that is still under way.

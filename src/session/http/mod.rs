@@ -1,0 +1,262 @@
+//! An HTTP session: one connection of a client, and for each request on it a backend.
+//!
+//! ```text
+//!          ┌───────────────────── the client stays ─────────────────────┐
+//!          ▼                                                            │
+//! accept ─▶ Head ─▶ Seeking ─▶ Relaying ───────────────────────────────▶ ● ─▶ Lingering ─▶ close
+//!            │         │  ▲        │  └─ 101 ─▶ Tunnel (two open pipes: TCP)  ▲
+//!            │ refused │  └ retry ─┤ lost, late                               │
+//!            └─────────┴───────────┴─▶ Replying (an answer of our own) ───────┘
+//! ```
+//!
+//! Requests go through one pipe and responses through the other, each behind the gate of its body; what comes before a
+//! body is read, understood and replaced while it lies at the front of the pipe.
+
+mod closing;
+mod gate;
+mod record;
+mod relaying;
+mod request;
+mod response;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use self::gate::BodyGate;
+use self::record::Record;
+use super::connect::{Connect, Link, Seeker};
+use super::duplex::{Duplex, Verdict};
+use super::{Next, Reason};
+use crate::balance::Tried;
+use crate::config::Config;
+use crate::ctx::Ctx;
+use crate::http::exchange::{self, Exchange};
+use crate::http::request::Facts;
+use crate::http::{Body, Framing, HeadLimits, Method, Version};
+use crate::net::{Event, Net};
+use crate::relay::{Conn, Pipe};
+use crate::token::{SessionId, Token};
+
+/// How long a client that was told of the end may go on sending before the connection is closed under it.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// One connection of a client.
+pub struct Http<N: Net> {
+    id: SessionId,
+    peer: SocketAddr,
+    frontend: usize,
+    client: Conn<N::Socket>,
+    /// Requests, from the client to a backend.
+    up: Pipe,
+    /// Responses, from a backend to the client.
+    down: Pipe,
+    exchange: Exchange,
+    /// The request being served.
+    current: Option<Current>,
+    phase: Phase<N::Socket>,
+    /// What the present wait is counted from: when something moved last.
+    since: Instant,
+    /// A request has come on this connection.
+    served: bool,
+    /// Content of the last response.
+    response_bytes: u64,
+}
+
+enum Phase<S> {
+    /// A request head is awaited, or on its way.
+    Head,
+    /// A backend is sought; the rest of the request waits.
+    Seeking(Connect<S>),
+    /// The request goes to a backend, its response comes back.
+    Relaying(Relay<S>),
+    /// The answer of our own that the pipe holds goes to the client.
+    Replying(Reason),
+    /// The client knows that this is the end; what it still sends is read, because closing before would reset the
+    /// connection and could destroy what it has not read.
+    Lingering { until: Instant, reason: Reason },
+    /// Another protocol: bytes.
+    Tunnel(Duplex<S>),
+}
+
+struct Relay<S> {
+    link: Link<S>,
+    /// The backend has said something, if only a part of an interim head.
+    heard: bool,
+    /// The response's, once there is one.
+    body: Option<BodyGate>,
+    /// The client is told of the end of the body by the end of its connection.
+    until_close: bool,
+}
+
+/// A request, from its head to the end of its response.
+struct Current {
+    facts: Facts,
+    seeker: Seeker,
+    body: BodyGate,
+    started: Instant,
+    tried: Tried,
+    retries: u32,
+    /// The backend that the client's cookie names.
+    cookie: Option<u64>,
+    record: Record,
+}
+
+impl Current {
+    /// Of a request whose head could not be read.
+    fn unread(id: SessionId, started: Instant) -> Current {
+        Current {
+            facts: Facts {
+                method: Method::Other,
+                version: Version::Http11,
+                framing: Framing::Empty,
+                keep_alive: false,
+                expects_continue: false,
+                upgrade: false,
+                wants_json: false,
+                nominates: true,
+            },
+            seeker: Seeker {
+                id,
+                pool: 0,
+                client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                preferred: None,
+                reuse: false,
+                budgeted: false,
+            },
+            body: BodyGate(Body::new(
+                Framing::Empty,
+                Framing::Empty,
+                false,
+                &HeadLimits { head_bytes: 0, target_bytes: 0, fields: 0 },
+            )),
+            started,
+            tried: Tried::default(),
+            retries: 0,
+            cookie: None,
+            record: Record::default(),
+        }
+    }
+}
+
+/// What a step of a turn leads to.
+enum Step {
+    /// Another step.
+    On,
+    /// The end of the turn.
+    Stop(Next),
+}
+
+impl Step {
+    fn close(reason: Reason) -> Step {
+        Step::Stop(Next::Close(reason))
+    }
+}
+
+impl<N: Net> Http<N> {
+    /// A session for a client that came in on `frontend`. Its first turn looks for a request.
+    pub fn new(
+        id: SessionId,
+        socket: N::Socket,
+        address: SocketAddr,
+        frontend: usize,
+        ctx: &Ctx<N>,
+    ) -> Http<N> {
+        Http {
+            id,
+            peer: address,
+            frontend,
+            client: Conn::new(socket),
+            up: Pipe::default(),
+            down: Pipe::default(),
+            exchange: Exchange::default(),
+            current: None,
+            phase: Phase::Head,
+            since: ctx.now,
+            served: false,
+            response_bytes: 0,
+        }
+    }
+
+    /// Takes in an event; nothing is done about it before the next turn.
+    pub fn note(&mut self, event: &Event) {
+        match (event.token, &mut self.phase) {
+            (Token::Backend(link), Phase::Seeking(connect)) => connect.note(event, link),
+            (Token::Backend(link), Phase::Relaying(relay)) if relay.link.id == link => {
+                relay.link.conn.note(event);
+            }
+            (Token::Backend(link), Phase::Tunnel(duplex)) => duplex.note(event, link),
+            (Token::Backend(_), _) => {}
+            _ => self.client.note(event),
+        }
+    }
+
+    /// When the session wants a turn even if nothing happens.
+    pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
+        let timeouts = &ctx.config.timeouts;
+        let wait = match &self.phase {
+            Phase::Head if self.up.unread().is_empty() => timeouts.keep_alive,
+            Phase::Head => timeouts.head,
+            Phase::Seeking(connect) => return self.no_later_than_total(connect.deadline(), ctx),
+            Phase::Relaying(_) if self.awaits_response() => timeouts.response,
+            Phase::Relaying(_) | Phase::Replying(_) => timeouts.body,
+            Phase::Lingering { until, .. } => return Some(*until),
+            Phase::Tunnel(duplex) => return Some(duplex.deadline(timeouts)),
+        };
+        self.no_later_than_total(Some(self.since + wait), ctx)
+    }
+
+    /// Does what can be done now.
+    pub fn turn(&mut self, ctx: &mut Ctx<N>) -> Next {
+        loop {
+            let step = match &mut self.phase {
+                Phase::Head => self.read_head(ctx),
+                Phase::Seeking(_) => self.seek(ctx),
+                Phase::Relaying(_) => self.relay(ctx),
+                Phase::Replying(_) => self.send_reply(ctx),
+                Phase::Lingering { .. } => self.linger(ctx),
+                Phase::Tunnel(duplex) => Step::Stop(match duplex.turn(&mut self.client, ctx) {
+                    Verdict::Wait => Next::Wait,
+                    Verdict::Again => Next::Again,
+                    Verdict::Close(reason) => Next::Close(reason),
+                    // Not after a response; and there is no other backend to go to.
+                    Verdict::Stillborn => Next::Close(Reason::proxy(super::Cause::Incomplete)),
+                }),
+            };
+            if let Step::Stop(next) = step {
+                return next;
+            }
+        }
+    }
+
+    /// The request is with the backend, whose turn it is.
+    fn awaits_response(&self) -> bool {
+        self.exchange.request != exchange::Request::Sending
+            && self.exchange.response == exchange::Response::Awaited
+    }
+
+    fn no_later_than_total(&self, deadline: Option<Instant>, ctx: &Ctx<N>) -> Option<Instant> {
+        let total = self.total_deadline(ctx);
+        deadline.into_iter().chain(total).min()
+    }
+
+    /// When the exchange as a whole has taken too long.
+    fn total_deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
+        match &self.phase {
+            Phase::Seeking(_) | Phase::Relaying(_) => {
+                Some(self.current.as_ref()?.started + ctx.config.timeouts.request?)
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells the exchange what happened.
+    fn step(&mut self, event: exchange::Event) {
+        let legal = self.exchange.step(event);
+        debug_assert!(legal, "{event:?} cannot happen in {:?}", self.exchange);
+    }
+}
+
+fn head_limits(config: &Config) -> HeadLimits {
+    let limits = &config.limits;
+    HeadLimits { head_bytes: limits.head_bytes, target_bytes: limits.target_bytes, fields: limits.fields }
+}

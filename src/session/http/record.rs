@@ -1,0 +1,114 @@
+//! What the access log will say about a request, kept from its head to the end of its response.
+
+use std::net::IpAddr;
+
+use super::{Current, Http};
+use crate::access::{Combined, Entry, Json};
+use crate::balance::BackendId;
+use crate::config::AccessFormat;
+use crate::ctx::Ctx;
+use crate::http::{Request, Version};
+use crate::logging::HTTP_ACCESS;
+use crate::net::Net;
+use crate::session::Reason;
+
+/// Of each text, no more than this is kept.
+const TEXT_MAX: usize = 2048;
+/// Texts kept for reuse.
+const SPARE_MAX: usize = 256;
+
+/// The parts of a log line that are known before the end.
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) client: Option<IpAddr>,
+    /// What the client was told; 0 before.
+    pub(super) status: u16,
+    /// Who serves it.
+    pub(super) backend: Option<BackendId>,
+    /// Method, target, referer and agent, one after the other.
+    text: Vec<u8>,
+    ends: [u16; 4],
+    has: [bool; 4],
+}
+
+impl Record {
+    /// Of a request. The texts are only kept if there is a log to write them to.
+    pub(super) fn new(request: &Request<'_, '_>, client: IpAddr, spare: &mut Vec<Vec<u8>>) -> Record {
+        let mut record = Record { client: Some(client), ..Record::default() };
+        if !is_wanted() {
+            return record;
+        }
+        record.text = spare.pop().unwrap_or_default();
+        record.text.clear();
+        let texts = [
+            Some(request.method.as_bytes()),
+            Some(request.target.as_bytes()),
+            request.field("referer"),
+            request.field("user-agent"),
+        ];
+        for (index, text) in texts.into_iter().enumerate() {
+            let text = text.inspect(|_| record.has[index] = true).unwrap_or_default();
+            record.text.extend_from_slice(&text[..text.len().min(TEXT_MAX)]);
+            record.ends[index] = record.text.len() as u16;
+        }
+        record
+    }
+
+    fn text(&self, index: usize) -> Option<&[u8]> {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.has[index].then(|| &self.text[usize::from(start)..usize::from(self.ends[index])])
+    }
+}
+
+fn is_wanted() -> bool {
+    log::log_enabled!(target: HTTP_ACCESS, log::Level::Info)
+}
+
+impl<N: Net> Http<N> {
+    /// The exchange is over: counts it, and writes its line.
+    pub(super) fn record(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
+        let request_bytes = self.current.as_ref().map_or(0, |current| current.body.0.content_bytes());
+        let Some(Current { facts, started, retries, mut record, .. }) = self.current.take() else { return };
+        if record.status == 0 && reason.ender == crate::session::Ender::Peer(crate::token::Side::Client) {
+            // The client did not wait for an answer: as nginx writes it.
+            record.status = 499;
+        }
+        ctx.metrics.count_response(record.status);
+        if !is_wanted() {
+            return;
+        }
+        let frontend = &ctx.config.frontends[self.frontend];
+        let backends = ctx.pools[frontend.pool].pool().backends();
+        let backend = record.backend.and_then(|id| backends.iter().find(|backend| backend.id == id));
+        let version = match facts.version {
+            _ if !record.has[0] => "",
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        };
+        let entry = Entry {
+            client: record.client.unwrap_or(self.peer.ip()),
+            method: record.text(0).unwrap_or_default(),
+            target: record.text(1).unwrap_or_default(),
+            version,
+            status: record.status,
+            response_bytes: self.response_bytes,
+            request_bytes,
+            referer: record.text(2),
+            user_agent: record.text(3),
+            frontend: &frontend.name,
+            backend: backend.map(|backend| backend.name.as_str()),
+            duration: ctx.now.saturating_duration_since(started),
+            retries,
+            ended_by: &reason.ender,
+            cause: &reason.cause,
+        };
+        let now_s = ctx.net.unix_s();
+        match ctx.config.log.access_format {
+            AccessFormat::Combined => log::info!(target: HTTP_ACCESS, "{}", Combined(&entry, now_s)),
+            AccessFormat::Json => log::info!(target: HTTP_ACCESS, "{}", Json(&entry, now_s)),
+        }
+        if ctx.spare_texts.len() < SPARE_MAX {
+            ctx.spare_texts.push(record.text);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! A request on its way: a backend is found, the request written, and, where that is safe, written again to another.
+
+use std::io;
+
+use super::request::BODY_TOO_LARGE;
+use super::{Connect, Current, Http, Phase, Relay, Step};
+use crate::ctx::Ctx;
+use crate::http::exchange::{self, Event};
+use crate::net::{Net, Socket};
+use crate::relay::{Conn, Progress};
+use crate::session::connect::{Link, Outcome};
+use crate::session::tcp::client_broke;
+use crate::session::{Cause, Next, Reason};
+use crate::token::Side;
+
+impl<N: Net> Http<N> {
+    /// Looks for a backend.
+    pub(super) fn seek(&mut self, ctx: &mut Ctx<N>) -> Step {
+        if let Some(reason) = client_broke(&self.client) {
+            return Step::close(reason);
+        }
+        let (Phase::Seeking(connect), Some(current)) = (&mut self.phase, &mut self.current) else {
+            return Step::On;
+        };
+        match connect.turn(current.seeker, &mut current.tried, ctx) {
+            Outcome::Waiting if self.total_deadline(ctx).is_some_and(|at| at <= ctx.now) => {
+                self.answer(504, Reason::proxy(Cause::RequestTimeout), ctx)
+            }
+            Outcome::Waiting => Step::Stop(Next::Wait),
+            Outcome::Failed(cause) => {
+                ctx.metrics.unserved += 1;
+                self.answer(503, Reason::proxy(cause), ctx)
+            }
+            Outcome::Connected(link) => self.connected(link, ctx),
+        }
+    }
+
+    fn connected(&mut self, mut link: Link<N::Socket>, ctx: &mut Ctx<N>) -> Step {
+        let Some(current) = &mut self.current else { return Step::On };
+        current.record.backend = Some(link.lease.backend().id);
+        if link.reused {
+            ctx.metrics.reused += 1;
+            // A request that must not be sent twice is not sent where the end may already wait to be read.
+            if !current.facts.method.is_idempotent() && !is_quiet(&mut link.conn) {
+                return self.seek_fresh(link, ctx);
+            }
+        }
+        self.since = ctx.now;
+        self.phase = Phase::Relaying(Relay { link, heard: false, body: None, until_close: false });
+        Step::On
+    }
+
+    /// Moves what can be moved, both ways.
+    pub(super) fn relay(&mut self, ctx: &mut Ctx<N>) -> Step {
+        if let Some(reason) = client_broke(&self.client) {
+            return Step::close(reason);
+        }
+        let before = (self.up.moved_bytes(), self.down.moved_bytes(), self.exchange);
+        let up = self.relay_request(ctx);
+        let down = match up {
+            Ok(_) => self.relay_response(ctx),
+            Err(step) => return step,
+        };
+        let spent = match (up, down) {
+            (_, Err(step)) => return step,
+            (up, down) => up.is_ok_and(|spent| spent) || down.is_ok_and(|spent| spent),
+        };
+        if (self.up.moved_bytes(), self.down.moved_bytes(), self.exchange) != before {
+            self.since = ctx.now;
+        }
+        if spent { Step::Stop(Next::Again) } else { self.await_progress(ctx) }
+    }
+
+    /// Writes what is left of the request. `Ok(true)`: another turn is needed.
+    fn relay_request(&mut self, ctx: &mut Ctx<N>) -> Result<bool, Step> {
+        let (Phase::Relaying(relay), Some(current)) = (&mut self.phase, &mut self.current) else {
+            return Ok(false);
+        };
+        if self.exchange.request != exchange::Request::Sending {
+            return Ok(false);
+        }
+        let backend = &mut relay.link.conn;
+        let budget_bytes = ctx.config.limits.turn_bytes;
+        match self.up.turn(&mut self.client, backend, &mut current.body, budget_bytes, &mut ctx.buffers) {
+            Progress::Done => self.step(Event::RequestSent),
+            // What the backend said before may still be read: an answer, or nothing.
+            Progress::SinkBroke(_) => {
+                backend.expect_end();
+                self.step(Event::RequestStopped);
+            }
+            Progress::SourceBroke(error) => return Err(Step::close(Reason::broken(Side::Client, &error))),
+            Progress::Refused(refusal) => return Err(self.refuse(refusal, ctx)),
+            Progress::Spent => return Ok(true),
+            Progress::Waiting | Progress::Finished => {}
+        }
+        if self.exceeds_limit(ctx) { Err(self.refuse(BODY_TOO_LARGE, ctx)) } else { Ok(false) }
+    }
+
+    /// The backend's connection ended before a byte of its answer.
+    pub(super) fn lost(&mut self, error: Option<&io::Error>, ctx: &mut Ctx<N>) -> Step {
+        let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
+        let Some(current) = &mut self.current else { return Step::On };
+        let link = relay.link;
+        let may_repeat = match self.up.kept_bytes() {
+            Some(0) => true,
+            // It closed while it was idle, and our request crossed with that: nobody has seen it.
+            Some(_) => link.reused && current.facts.method.is_idempotent(),
+            None => false,
+        };
+        if !link.reused {
+            link.lease.failed_at_once(ctx.now);
+        }
+        if may_repeat && link.reused {
+            return self.seek_fresh(link, ctx);
+        }
+        link.close(ctx);
+        if may_repeat {
+            return self.seek_again(ctx);
+        }
+        let cause = error.map_or(Cause::Incomplete, |error| Cause::Broken(error.kind()));
+        self.answer(502, Reason::peer(Side::Backend, cause), ctx)
+    }
+
+    /// Gives a connection that was closed while it waited another chance, as a new one.
+    fn seek_fresh(&mut self, link: Link<N::Socket>, ctx: &mut Ctx<N>) -> Step {
+        if let Some(Current { seeker, tried, .. }) = &mut self.current {
+            seeker.reuse = false;
+            seeker.preferred = Some(link.lease.backend().key);
+            tried.forget_last();
+        }
+        link.close(ctx);
+        self.seek_again(ctx)
+    }
+
+    fn seek_again(&mut self, ctx: &mut Ctx<N>) -> Step {
+        ctx.metrics.retries += 1;
+        if let Some(current) = &mut self.current {
+            current.retries += 1;
+        }
+        self.up.rewind();
+        self.down.drop_held(&mut ctx.buffers);
+        self.step(Event::Retry);
+        self.phase = Phase::Seeking(Connect::default());
+        Step::On
+    }
+
+    /// Nothing can be done now. If that has lasted too long, ends it.
+    fn await_progress(&mut self, ctx: &mut Ctx<N>) -> Step {
+        if self.deadline(ctx).is_none_or(|at| at > ctx.now) {
+            return Step::Stop(Next::Wait);
+        }
+        let (status, cause) = if self.total_deadline(ctx).is_some_and(|at| at <= ctx.now) {
+            (504, Cause::RequestTimeout)
+        } else if self.awaits_response() {
+            (504, Cause::ResponseTimeout)
+        } else if self.up.owes_nothing() {
+            (408, Cause::BodyTimeout)
+        } else {
+            (504, Cause::BodyTimeout)
+        };
+        if self.exchange.is_unanswered() {
+            self.answer(status, Reason::proxy(cause), ctx)
+        } else {
+            self.abort(Reason::proxy(cause))
+        }
+    }
+}
+
+/// Whether nothing, not even an end, has come on a connection that nothing was asked of. Costs a system call.
+fn is_quiet<S: Socket>(conn: &mut Conn<S>) -> bool {
+    matches!(conn.read(&mut [0]), Ok(None))
+}

@@ -1,0 +1,125 @@
+//! From a client's bytes to a request: its head is read, checked and replaced by the one for the backend.
+
+use std::net::IpAddr;
+
+use super::gate::{BodyGate, HEADROOM_BYTES};
+use super::record::Record;
+use super::{Connect, Current, Http, Phase, Seeker, Step, head_limits};
+use crate::balance::Tried;
+use crate::config::{ForwardedStyle, Frontend};
+use crate::ctx::Ctx;
+use crate::http::exchange::{Event, Exchange};
+use crate::http::request::{self, Fields, Forward};
+use crate::http::{Body, Framing, Refusal, Request, cookie};
+use crate::net::Net;
+use crate::relay::Filled;
+use crate::session::{Cause, Next, Reason};
+use crate::token::Side;
+
+impl<N: Net> Http<N> {
+    /// Reads until a head is complete, refused, or late.
+    pub(super) fn read_head(&mut self, ctx: &mut Ctx<N>) -> Step {
+        loop {
+            if !self.up.unread().is_empty() {
+                match self.take_head(ctx) {
+                    Ok(true) => return Step::On,
+                    Ok(false) => {}
+                    Err(refusal) => return self.refuse(refusal, ctx),
+                }
+            }
+            let begins = self.up.unread().is_empty();
+            // Whoever waits for nothing but another request need not wait while we drain; one may be here already.
+            let leaving = ctx.draining && self.served && begins;
+            if !self.client.readable() && !leaving {
+                return self.await_head(ctx);
+            }
+            match self.up.fill(&mut self.client, HEADROOM_BYTES, &mut ctx.buffers) {
+                // A head's time begins with its first byte.
+                Filled::More if begins => self.since = ctx.now,
+                Filled::Nothing if leaving => return Step::close(Reason::proxy(Cause::Finished)),
+                Filled::More | Filled::Nothing => {}
+                Filled::Full => return self.refuse(Refusal::new(431, "head_too_large"), ctx),
+                Filled::Ended if begins => return Step::close(Reason::peer(Side::Client, Cause::Finished)),
+                Filled::Ended => return self.refuse(Refusal::new(400, "incomplete_head"), ctx),
+                Filled::Broke(error) => return Step::close(Reason::broken(Side::Client, &error)),
+            }
+        }
+    }
+
+    fn await_head(&mut self, ctx: &mut Ctx<N>) -> Step {
+        match self.deadline(ctx) {
+            Some(at) if at > ctx.now => Step::Stop(Next::Wait),
+            // Between requests nobody waits for an answer.
+            _ if self.up.unread().is_empty() => Step::close(Reason::proxy(Cause::Idle)),
+            _ => self.answer(408, Reason::proxy(Cause::HeadTimeout), ctx),
+        }
+    }
+
+    /// If the head is complete, puts the one for the backend in its place, and begins to look for a backend.
+    fn take_head(&mut self, ctx: &mut Ctx<N>) -> Result<bool, Refusal> {
+        let limits = head_limits(&ctx.config);
+        let mut fields = Fields::new();
+        let Some(request) = request::parse(self.up.unread(), &mut fields, &limits)? else {
+            return Ok(false);
+        };
+        let frontend = &ctx.config.frontends[self.frontend];
+        let peer = self.peer.ip();
+        let trusts = |address: IpAddr| frontend.trusted_proxies.iter().any(|range| range.contains(address));
+        let how = forward(frontend, peer, trusts(peer));
+        ctx.scratch.clear();
+        request.forward(&mut ctx.scratch, &how);
+        let (len, facts) = (request.len, request.facts);
+        let client = if how.trusted { request.client(peer, trusts) } else { peer };
+        let cookie = sticky_key(&request, frontend.pool, ctx);
+        let record = Record::new(&request, client, &mut ctx.spare_texts);
+        if !self.up.replace(len, &ctx.scratch, &mut ctx.buffers) {
+            return Err(Refusal::new(431, "head_too_large"));
+        }
+        let seeker = Seeker {
+            id: self.id,
+            pool: frontend.pool,
+            client,
+            preferred: cookie,
+            reuse: true,
+            budgeted: true,
+        };
+        // What is sent may have to be sent again, until the backend has said something.
+        self.up.keep();
+        ctx.pools[frontend.pool].note_request();
+        ctx.metrics.requests += 1;
+        self.served = true;
+        self.exchange = Exchange::default();
+        self.step(Event::RequestHead { keep_alive: facts.keep_alive, upgrade: facts.upgrade });
+        let body = BodyGate(Body::new(facts.framing, facts.framing, !facts.nominates, &limits));
+        let (tried, started) = (Tried::default(), ctx.now);
+        self.current = Some(Current { facts, seeker, body, started, tried, retries: 0, cookie, record });
+        self.phase = Phase::Seeking(Connect::default());
+        self.since = ctx.now;
+        match (facts.framing, ctx.config.limits.body_bytes) {
+            (Framing::Length(length), Some(most)) if length > most => Err(BODY_TOO_LARGE),
+            _ => Ok(true),
+        }
+    }
+
+    /// Whether more of the body has come than is allowed.
+    pub(super) fn exceeds_limit(&self, ctx: &Ctx<N>) -> bool {
+        let content_bytes = self.current.as_ref().map_or(0, |current| current.body.0.content_bytes());
+        ctx.config.limits.body_bytes.is_some_and(|most| content_bytes > most)
+    }
+}
+
+/// A request body beyond `max_body_bytes`.
+pub(super) const BODY_TOO_LARGE: Refusal = Refusal::new(413, "body_too_large");
+
+fn forward(frontend: &Frontend, peer: IpAddr, trusted: bool) -> Forward {
+    use ForwardedStyle::{Both, Rfc7239, XForwarded};
+    let x_forwarded = matches!(frontend.forwarded, XForwarded | Both);
+    let rfc7239 = matches!(frontend.forwarded, Rfc7239 | Both);
+    Forward { peer, trusted, x_forwarded, rfc7239 }
+}
+
+/// The key of the backend that the client's cookie names, if this pool sets one.
+fn sticky_key<N: Net>(request: &Request<'_, '_>, pool: usize, ctx: &Ctx<N>) -> Option<u64> {
+    let sticky = ctx.config.pools[pool].sticky.as_ref()?;
+    cookie::backend_key(request.cookie(&sticky.cookie)?)
+}

@@ -1,0 +1,84 @@
+//! The parser that other tests trust, tested itself: what it must not accept.
+
+#[path = "strict/mod.rs"]
+mod strict;
+
+use strict::{parse_chunked, parse_request, parse_response};
+
+#[test]
+fn requests() {
+    let (message, length) =
+        parse_request(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nabGET").expect("good");
+    assert_eq!(
+        (message.start, message.body, length),
+        (["PUT", "/a", "HTTP/1.1"].map(str::to_owned), b"ab".into(), 49)
+    );
+    let (message, _) = parse_request(
+        b"PUT * HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX:y\r\n\r\n",
+    )
+    .expect("good");
+    assert_eq!((message.chunked, message.trailers), (true, vec![("X".to_owned(), b"y".to_vec())]));
+    for bad in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+        "GET / HTTP/1.1\nHost: a\n\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: a\nb\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: a\r b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n x: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX : b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /\t HTTP/1.1\r\nHost: a\r\n\r\n",
+        "G(T / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+        "GET /\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 01\r\n\r\na",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\na",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nTransfer_Encoding: chunked\r\n\r\n",
+    ] {
+        assert!(parse_request(bad.as_bytes()).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn responses() {
+    let good = |bytes: &[u8], to_head| {
+        let (message, length) = parse_response(bytes, to_head).expect("good");
+        (message.body.len(), message.until_close, bytes.len() - length)
+    };
+    assert_eq!(good(b"HTTP/1.1 200 OK\r\n\r\nabc", false), (3, true, 0));
+    assert_eq!(good(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", false), (2, false, 1));
+    assert_eq!(good(b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\n", true), (0, false, 0));
+    assert_eq!(good(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nHTTP", false), (0, false, 4));
+    assert_eq!(good(b"HTTP/1.1 100 Continue\r\n\r\nHTTP", false), (0, false, 4));
+    for bad in [
+        "HTTP/1.1 200\r\n\r\n",
+        "HTTP/1.1  200 OK\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 600 OK\r\n\r\n",
+        "HTTP/1.1 200 O\x07K\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        assert!(parse_response(bad.as_bytes(), false).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn chunks() {
+    let good = parse_chunked(b"a\r\n0123456789\r\n0\r\n\r\nx").expect("good");
+    assert_eq!(good, (b"0123456789".to_vec(), Vec::new(), 20));
+    let bad = "1\r\na\r\n|01\r\na\r\n0\r\n\r\n|+1\r\na\r\n0\r\n\r\n|A\r\n0123456789\r\n0\r\n\r\n|1;x\r\na\r\n0\r\n\r\n|\
+        1\na\n0\n\n|1\r\nab\r\n0\r\n\r\n|00\r\n\r\n|0\r\nHost: a\r\n\r\n|0\r\n|0\r\nX: y\r\n|0\r\nX: y\n\r\n|";
+    for bad in bad.split('|') {
+        assert!(parse_chunked(bad.as_bytes()).is_err(), "{bad:?}");
+    }
+}
