@@ -228,7 +228,7 @@ fn bodies() -> Vec<Case> {
         .map(|(name, rest)| {
             case(&format!("backend_with_a_bad_{name}"))
                 .sends(GET)
-                .awaits("zzzz")
+                .awaits("zzzz\r\n")
                 .while_backend_sends(0, rest)
                 .awaits_end()
                 .backend(backend().gets(GET).sends(chunked("4\r\nzzzz\r\n")).closed())

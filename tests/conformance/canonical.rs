@@ -96,7 +96,19 @@ fn sorted(message: &Message, end: &[&str]) -> Vec<Field> {
         // An answer to HEAD, or 304: it may say how a body would be framed, or not.
         fields.retain(|field| !field.name.eq_ignore_ascii_case("Transfer-Encoding"));
     }
-    fields
+    merged(fields, "X-Forwarded-For")
+}
+
+/// A list may come in one field or in several (RFC 9110, 5.3).
+fn merged(fields: Vec<Field>, name: &str) -> Vec<Field> {
+    let mut merged: Vec<Field> = Vec::new();
+    for field in fields {
+        match merged.iter_mut().find(|first| first.name == name && field.name == name) {
+            Some(first) => first.value += &format!(", {}", field.value),
+            None => merged.push(field),
+        }
+    }
+    merged
 }
 
 /// Where a field may be written in several ways, one of them.
@@ -111,7 +123,7 @@ fn normal(field: &Field) -> Field {
             };
             value = value.replace('"', "").split(',').map(element).collect::<Vec<_>>().join(", ");
         }
-        "connection" => value = value.to_ascii_lowercase(),
+        "connection" | "expect" => value = value.to_ascii_lowercase(),
         "set-cookie" => value = any_key(&value),
         // A message may be said to have come over 1.0, if it did.
         "via" => value = value.replace("1.0 lbproxy", VIA),

@@ -62,7 +62,7 @@ impl Message {
             Kind::Request => check_request_line(&start)?,
             Kind::Response | Kind::ResponseToHead => check_status_line(&start)?,
         }
-        let fields = lines.map(field).collect::<Result<Vec<Field>, String>>()?;
+        let fields = lines.map(|line| field(line, true)).collect::<Result<Vec<Field>, String>>()?;
         let framing = framing(&start, &fields, kind)?;
         let mut message = Message {
             start,
@@ -130,7 +130,7 @@ impl Message {
             check_lines(&bytes[..end], false)?;
             let text = latin1(&bytes[..end]);
             let lines = text.split("\r\n").filter(|line| !line.is_empty());
-            self.trailers = lines.map(field).collect::<Result<Vec<Field>, String>>()?;
+            self.trailers = lines.map(|line| field(line, false)).collect::<Result<Vec<Field>, String>>()?;
             self.complete = true;
             self.len -= bytes.len() - end - 2;
         }
@@ -188,10 +188,15 @@ fn check_status_line(line: &str) -> Result<(), String> {
     }
 }
 
-fn field(line: &str) -> Result<Field, String> {
+/// Trailers are passed on in place, and there is not always room for a space.
+fn field(line: &str, canonical: bool) -> Result<Field, String> {
     let wrong = || format!("not a canonical field: {line:?}");
     let (name, value) = line.split_once(':').ok_or_else(wrong)?;
-    let value = if value.is_empty() { value } else { value.strip_prefix(' ').ok_or_else(wrong)? };
+    let value = match value.strip_prefix(' ') {
+        Some(value) => value,
+        None if value.is_empty() || !canonical => value,
+        None => return Err(wrong()),
+    };
     if !is_token(name) || value.trim_matches([' ', '\t']) != value {
         return Err(wrong());
     }

@@ -1,6 +1,6 @@
 //! How the end of an answer is known.
 
-use super::case::{Case, backend, case};
+use super::case::{Case, Splits, backend, case};
 use super::shorthand::*;
 
 pub fn cases() -> Vec<Case> {
@@ -48,7 +48,7 @@ fn bodies() -> Vec<Case> {
         ),
         case("answer_in_chunks_as_they_come")
             .sends(GET)
-            .awaits("one")
+            .awaits("one\r\n")
             .while_backend_sends(0, "3\r\ntwo\r\n0\r\n\r\n")
             .backend(backend().gets(GET).sends(chunked("3\r\none\r\n")).kept())
             .gets(chunked("3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")),
@@ -90,7 +90,9 @@ fn bodiless() -> Vec<Case> {
             .backend(backend().gets(head_request).sends(ok("hello")).closed())
             .backend(backend().gets(GET).sends(OK))
             .gets_to_head(plain)
-            .gets(OK),
+            .gets(OK)
+            .unsplit(Splits::Backend, TOGETHER)
+            .unsplit(Splits::Bytes, TOGETHER),
         answers(
             "no_content",
             "HTTP/1.1 204 No Content\r\nA: b\r\n\r\n",
@@ -125,7 +127,9 @@ fn bodiless() -> Vec<Case> {
             .backend(backend().gets(get("/1")).sends("HTTP/1.1 204 No Content\r\n\r\nhello").closed())
             .backend(backend().gets(get("/2")).sends(OK))
             .gets("HTTP/1.1 204 No Content\r\n\r\n")
-            .gets(OK),
+            .gets(OK)
+            .unsplit(Splits::Backend, TOGETHER)
+            .unsplit(Splits::Bytes, TOGETHER),
     ]
 }
 

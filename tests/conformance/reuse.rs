@@ -67,7 +67,6 @@ fn discarded() -> Vec<Case> {
             .gets(ok("2"))
     };
     let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n";
-    let together = "the second request would be in time for a split answer";
     vec![
         two("discarded_after_close", &ok_and_close("one"), &ok("one")),
         two(
@@ -76,17 +75,17 @@ fn discarded() -> Vec<Case> {
             &ok("one"),
         ),
         two("discarded_after_an_extra_byte", &(ok("one") + "x"), &ok("one"))
-            .unsplit(Splits::Backend, together)
-            .unsplit(Splits::Bytes, together),
+            .unsplit(Splits::Backend, TOGETHER)
+            .unsplit(Splits::Bytes, TOGETHER),
         two("discarded_after_an_extra_line_end", &(ok("one") + "\r\n"), &ok("one"))
-            .unsplit(Splits::Backend, together)
-            .unsplit(Splits::Bytes, together),
+            .unsplit(Splits::Backend, TOGETHER)
+            .unsplit(Splits::Bytes, TOGETHER),
         two("discarded_after_bytes_behind_the_last_chunk", &(chunks.to_owned() + "x"), chunks)
-            .unsplit(Splits::Backend, together)
-            .unsplit(Splits::Bytes, together),
+            .unsplit(Splits::Backend, TOGETHER)
+            .unsplit(Splits::Bytes, TOGETHER),
         two("discarded_after_an_answer_nobody_asked_for", &(ok("one") + &ok("poison")), &ok("one"))
-            .unsplit(Splits::Backend, together)
-            .unsplit(Splits::Bytes, together),
+            .unsplit(Splits::Backend, TOGETHER)
+            .unsplit(Splits::Bytes, TOGETHER),
         case("discarded_after_bytes_while_idle")
             .sends(get("/1"))
             .awaits("one")

@@ -7,9 +7,7 @@ use lbproxy::balance::policy::{self, Seed};
 use lbproxy::balance::{Balancer, Pool};
 use lbproxy::config::{self, Config};
 use lbproxy::ctx::Ctx;
-use lbproxy::metrics::Metrics;
 use lbproxy::proxy::Proxy;
-use lbproxy::relay::BufferPool;
 
 use super::case::Case;
 use super::net::{ScriptNet, Shared};
@@ -78,13 +76,6 @@ pub fn proxy(case: &Case, world: &Shared) -> (Proxy<ScriptNet>, Arc<Pool>) {
     let seed = Seed { worker: 0, random: 1 };
     let policy = policy::build(config.pools[0].policy, seed).expect("a registered policy");
     let max_connections = config.limits.max_connections;
-    let ctx = Ctx {
-        net: ScriptNet(world.clone()),
-        pools: vec![Balancer::new(pool.clone(), policy)],
-        buffers: BufferPool::new(config.limits.buffer_bytes),
-        metrics: Metrics::default(),
-        config,
-        now,
-    };
+    let ctx = Ctx::new(ScriptNet(world.clone()), vec![Balancer::new(pool.clone(), policy)], config);
     (Proxy::new(ctx, vec![((), 0)], max_connections).expect("nothing to fail"), pool)
 }

@@ -5,6 +5,8 @@ use super::case::{Case, backend, case};
 /// Follows what is refused, and must never be served.
 pub const NEXT: &str = "GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
 pub const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+/// Why an answer with too much behind it is not split.
+pub const TOGETHER: &str = "the next request would go out before the bytes that spoil the connection";
 pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A request for this path.
