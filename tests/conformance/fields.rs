@@ -33,7 +33,6 @@ fn of_requests() -> Vec<Case> {
             "Connection: Keep-Alive, TE\r\nKeep-Alive: 5\r\nTE: trailers\r\n",
             "",
         ),
-        ("trailer_stays", "Trailer: Checksum\r\n", "Trailer: Checksum\r\n"),
         ("authorization_stays", "Authorization: Basic eA==\r\n", "Authorization: Basic eA==\r\n"),
         ("range_stays", "Range: bytes=0-1\r\nIf-Range: \"x\"\r\n", "Range: bytes=0-1\r\nIf-Range: \"x\"\r\n"),
         ("max_forwards_stays", "Max-Forwards: 5\r\n", "Max-Forwards: 5\r\n"),
@@ -56,6 +55,9 @@ fn of_requests() -> Vec<Case> {
         post_with("TE: trailers\r\nTransfer-Encoding: chunked\r\n", "1\r\na\r\n0\r\nA: b\r\n\r\n"),
         chunked("1\r\na\r\n0\r\nA: b\r\n\r\n"),
     ));
+    let announced = "Trailer: Checksum\r\nTransfer-Encoding: chunked\r\n";
+    let body = "1\r\na\r\n0\r\nChecksum: b\r\n\r\n";
+    cases.push(passes("hop_trailer_stays", post_with(announced, body), post_with(announced, body)));
     cases.push(refuses("hop_connection_is_no_list_of_tokens", get_with("Connection: a b\x01\r\n"), 400));
     cases
 }
@@ -70,7 +72,6 @@ fn of_responses() -> Vec<Case> {
         ("nominated", "A: 1\r\nX-Hop: 1\r\nConnection: x-hop\r\n", "A: 1\r\n"),
         ("nominated_in_two_fields", "Connection: A\r\nA: 1\r\nB: 2\r\nConnection: B\r\n", ""),
         ("nominated_content_length_stays", "Connection: Content-Length\r\n", ""),
-        ("trailer_stays", "Trailer: Checksum\r\n", "Trailer: Checksum\r\n"),
     ]
     .into_iter()
     .map(|(name, fields, forwarded)| {
@@ -92,5 +93,7 @@ fn of_responses() -> Vec<Case> {
         chunked("Connection: X-Hop\r\n", "X-Hop: 1\r\n"),
         chunked("", ""),
     ));
+    let announced = chunked("Trailer: Checksum\r\n", "Checksum: b\r\n");
+    cases.push(answers("hop_of_answer_trailer_stays", &announced, &announced));
     cases
 }

@@ -19,6 +19,7 @@ mod lines;
 mod message;
 mod net;
 mod old;
+mod open;
 mod pipelining;
 mod plain;
 mod responses;
@@ -60,19 +61,16 @@ fn all(themes: &[Theme]) -> Vec<Case> {
 }
 
 #[test]
-#[ignore = "HTTP mode is on its way"]
 fn requests() {
     check::check_all(&all(REQUESTS));
 }
 
 #[test]
-#[ignore = "HTTP mode is on its way"]
 fn answers() {
     check::check_all(&all(ANSWERS));
 }
 
 #[test]
-#[ignore = "HTTP mode is on its way"]
 fn others() {
     check::check_all(&all(OTHERS));
 }
@@ -85,5 +83,8 @@ fn cases_are_well_formed() {
         assert!(names.insert(case.name.clone()), "two cases are called {}", case.name);
     }
     println!("{} cases", names.len());
+    for (name, _) in open::OPEN {
+        assert!(names.contains(*name), "no case is called {name}");
+    }
     assert!(names.len() >= 500, "only {} cases", names.len());
 }

@@ -1,6 +1,6 @@
 //! Several requests at once: answered in their order, and none that stands behind something wrong.
 
-use super::case::{Case, backend, case};
+use super::case::{Case, Splits, backend, case};
 use super::setup::another_backend;
 use super::shorthand::*;
 
@@ -31,6 +31,14 @@ fn served() -> Vec<Case> {
             .gets(ok("5"))
             .gets(ok("6"))
             .gets(ok("7")),
+        (0..200).fold(
+            case("more_at_once_than_a_buffer_holds")
+                .sends(get("/x").repeat(200))
+                .backend((0..200).fold(backend(), |script, _| script.gets(get("/x")).sends(OK)))
+                .unsplit(Splits::Client, "200 times the same")
+                .unsplit(Splits::Backend, "200 times the same"),
+            |case, _| case.gets(OK),
+        ),
         case("bodies_at_once")
             .sends(post("/1", "one") + &post("/2", "two") + &get("/3"))
             .backend(

@@ -5,6 +5,7 @@ use super::shorthand::*;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = bodies();
+    cases.extend(long_bodies());
     cases.extend(bodiless());
     cases.extend(interim());
     cases
@@ -53,6 +54,35 @@ fn bodies() -> Vec<Case> {
             .backend(backend().gets(GET).sends(chunked("3\r\none\r\n")).kept())
             .gets(chunked("3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")),
     ]
+}
+
+/// Answers of many buffers.
+fn long_bodies() -> Vec<Case> {
+    let long = "0123456789".repeat(2_500);
+    let in_chunks =
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n61a8\r\n{long}\r\n0\r\n\r\n");
+    let alike = "thousands of places that are all alike; byte by byte is enough";
+    let old = case("long_answer_until_the_end_to_an_old_client")
+        .sends("GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+        .backend(backend().gets(GET).sends(format!("HTTP/1.1 200 OK\r\n\r\n{long}")).finishes())
+        .gets(format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{long}"));
+    let cases = [
+        answers("long_answer_with_a_length", ok(&long), ok(&long)),
+        answers("long_answer_in_one_chunk", &in_chunks, &in_chunks),
+        answers_and_ends("long_answer_until_the_end", format!("HTTP/1.1 200 OK\r\n\r\n{long}"), &in_chunks),
+        old,
+        case("long_answer_to_who_reads_now_and_then")
+            .takes_bytes(50)
+            .sends(GET)
+            .sleeps_ms(1_000)
+            .takes_bytes(5_000)
+            .sleeps_ms(1_000)
+            .takes_bytes(100_000)
+            .backend(backend().gets(GET).sends(format!("HTTP/1.1 200 OK\r\n\r\n{long}")).finishes().closed())
+            .takes_ms(2_000..=2_000)
+            .gets(in_chunks),
+    ];
+    cases.into_iter().map(|case| case.unsplit(Splits::Backend, alike)).collect()
 }
 
 /// No body, whatever the head says.
