@@ -75,7 +75,7 @@ enum Phase<S> {
     /// connection and could destroy what it has not read.
     Lingering { until: Instant, reason: Reason },
     /// Another protocol: bytes.
-    Tunnel(Duplex<S>),
+    Tunnel(Box<Duplex<S>>),
 }
 
 struct Relay<S> {
@@ -259,4 +259,24 @@ impl<N: Net> Http<N> {
 fn head_limits(config: &Config) -> HeadLimits {
     let limits = &config.limits;
     HeadLimits { head_bytes: limits.head_bytes, target_bytes: limits.target_bytes, fields: limits.fields }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::os::OsNet;
+    use crate::session::{Session, Tcp};
+
+    #[test]
+    fn sizes() {
+        eprintln!(
+            "http {} current {} duplex {} tcp {} session {} relay {}",
+            size_of::<Http<OsNet>>(),
+            size_of::<Current>(),
+            size_of::<Duplex<mio::net::TcpStream>>(),
+            size_of::<Tcp<OsNet>>(),
+            size_of::<Session<OsNet>>(),
+            size_of::<Relay<mio::net::TcpStream>>(),
+        );
+    }
 }

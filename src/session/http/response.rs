@@ -151,7 +151,7 @@ impl<N: Net> Http<N> {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         self.up.forget(&mut ctx.buffers);
         let (up, down) = (std::mem::take(&mut self.up), std::mem::take(&mut self.down));
-        self.phase = Phase::Tunnel(Duplex::continued(relay.link, up, down, ctx.now));
+        self.phase = Phase::Tunnel(Box::new(Duplex::continued(relay.link, up, down, ctx.now)));
         Step::On
     }
 
