@@ -77,12 +77,13 @@ fn others() {
 
 #[test]
 fn cases_are_well_formed() {
-    let mut names = HashSet::new();
+    let (mut names, mut runs) = (HashSet::new(), 0);
     for case in [REQUESTS, ANSWERS, OTHERS].into_iter().flat_map(all) {
         check::check_expectations(&case);
+        runs += run::Split::all(&case).len();
         assert!(names.insert(case.name.clone()), "two cases are called {}", case.name);
     }
-    println!("{} cases", names.len());
+    println!("{} cases, {runs} runs", names.len());
     for (name, _) in open::OPEN {
         assert!(names.contains(*name), "no case is called {name}");
     }
