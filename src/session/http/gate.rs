@@ -2,7 +2,7 @@
 
 use crate::http::body::{CHUNK_START_MAX, LAST_CHUNK, chunk_start};
 use crate::http::{Body, Refusal};
-use crate::relay::{Buffer, Gate};
+use crate::relay::{Buffer, Gate, Pipe};
 
 /// Room in front of a head for what its forwarded form has more: Via, a cookie, the names of earlier hops.
 pub(super) const HEADROOM_BYTES: usize = 512;
@@ -64,7 +64,7 @@ impl Gate for BodyGate {
 
 /// Makes a chunk of the last `size` bytes.
 fn wrap(held: &mut Buffer, from: usize, size: usize) -> Result<usize, Refusal> {
-    const _: () = assert!(CHUNK_START_MAX < HEADROOM_BYTES);
+    const _: () = assert!(CHUNK_START_MAX < HEADROOM_BYTES && CHUNK_START_MAX + 2 <= Pipe::SPARE_BYTES);
     let (start, len) = chunk_start(size);
     if !held.splice(from, 0, &start[..len]) || held.push(b"\r\n") < 2 {
         // The room was left when the bytes were read.

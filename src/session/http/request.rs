@@ -72,9 +72,7 @@ impl<N: Net> Http<N> {
         let client = if how.trusted { request.client(peer, trusts) } else { peer };
         let cookie = sticky_key(&request, frontend.pool, ctx);
         let record = Record::new(&request, client, &mut ctx.spare_texts);
-        if !self.up.replace(len, &ctx.scratch, &mut ctx.buffers) {
-            return Err(Refusal::new(431, "head_too_large"));
-        }
+        self.up.replace(len, &ctx.scratch, &mut ctx.buffers);
         let seeker = Seeker {
             id: self.id,
             pool: frontend.pool,

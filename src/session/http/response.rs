@@ -113,9 +113,7 @@ impl<N: Net> Http<N> {
         if !facts.is_interim() || client > Version::Http10 {
             response.forward(&mut ctx.scratch, &Forward { framing, connection, cookie: cookie.as_deref() });
         }
-        if !self.down.replace(len, &ctx.scratch, &mut ctx.buffers) {
-            return Err(Refusal::new(502, "head_too_large"));
-        }
+        self.down.replace(len, &ctx.scratch, &mut ctx.buffers);
         relay.link.lease.succeeded();
         if matches!(head, Head::Final) {
             relay.until_close = framing == Framing::UntilClose;

@@ -1,0 +1,110 @@
+//! HTTP mode at its limits: what no well-behaved peer would do, and what the proxy must not do then.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::support::{LBPROXY, Proxy, Scripted, Served, expect, rest_until_reset, say, serve};
+
+fn http_before(backends: &[SocketAddr], arguments: &str) -> Proxy {
+    Proxy::before(backends, &format!("--mode http {arguments}"))
+}
+
+/// A backend that answers every request, all of which have no body, with its name.
+fn named(name: char) -> Served {
+    serve(move |mut stream| {
+        let mut requests = BufReader::new(stream.try_clone().unwrap());
+        while let Some(head) = head(&mut requests)
+            && !head.is_empty()
+            && stream
+                .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{name}").as_bytes())
+                .is_ok()
+        {}
+    })
+}
+
+/// The next head, empty line included; empty at the end of the stream.
+fn head(stream: &mut impl BufRead) -> Option<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        match stream.read_line(&mut head) {
+            Ok(0) => return Some(head),
+            Ok(_) => {}
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::ConnectionReset), "{error}");
+                return None;
+            }
+        }
+    }
+    Some(head)
+}
+
+/// The next request that the proxy sends.
+fn request(stream: &mut TcpStream) -> String {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.extend_from_slice(&byte);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// Asks once, and says who answered.
+fn ask(client: &mut TcpStream) -> char {
+    say(client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = request(client);
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let mut body = [0];
+    client.read_exact(&mut body).unwrap();
+    char::from(body[0])
+}
+
+#[test]
+fn a_client_may_ask_much_at_once() {
+    let backend = named('a');
+    let proxy = http_before(&[backend.address], "");
+    let mut client = proxy.connect();
+    let asked = "GET /some/path/or/other HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: many\r\n\r\n";
+    let count = 5000;
+    let mut sender = client.try_clone().unwrap();
+    let sending = std::thread::spawn(move || sender.write_all(asked.repeat(count).as_bytes()));
+    let mut answers = BufReader::new(&mut client);
+    for number in 0..count {
+        let head = head(&mut answers).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "answer {number}: {head}");
+        answers.read_exact(&mut [0]).unwrap();
+    }
+    sending.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_backend_may_say_much_before_it_answers() {
+    let server = Scripted::new();
+    let proxy = http_before(&[server.address], "");
+    let mut client = proxy.connect();
+    say(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut serving = server.accept();
+    request(&mut serving);
+    let count = 40_000;
+    let hints = "HTTP/1.1 103 Early Hints\r\na:b\r\n\r\n".repeat(count);
+    let answering = std::thread::spawn(move || {
+        say(&mut serving, hints.as_bytes());
+        say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        say(&mut serving, &[b'x'; 100_000]);
+        serving
+    });
+    let mut answers = BufReader::new(&mut client);
+    for _ in 0..count {
+        assert_eq!(
+            head(&mut answers).unwrap(),
+            "HTTP/1.1 103 Early Hints\r\na: b\r\nVia: 1.1 lbproxy\r\n\r\n"
+        );
+    }
+    assert!(head(&mut answers).unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
+    let mut body = vec![0; 100_000];
+    answers.read_exact(&mut body).unwrap();
+    assert!(body.iter().all(|byte| *byte == b'x'));
+    drop(answering.join().unwrap());
+}
