@@ -108,3 +108,22 @@ fn a_backend_may_say_much_before_it_answers() {
     assert!(body.iter().all(|byte| *byte == b'x'));
     drop(answering.join().unwrap());
 }
+
+#[test]
+fn a_request_that_takes_too_long_ends_however_fast_it_moves() {
+    let server = Scripted::new();
+    let proxy = http_before(&[server.address], "--request-timeout-ms 300");
+    let mut client = proxy.connect();
+    say(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut serving = server.accept();
+    request(&mut serving);
+    let answering = std::thread::spawn(move || {
+        say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n");
+        while serving.write_all(&[0; 65_536]).is_ok() {}
+    });
+    // An end or a reset: the length tells that something is missing.
+    let mut space = vec![0; 65_536];
+    while client.read(&mut space).is_ok_and(|count| count > 0) {}
+    answering.join().unwrap();
+    proxy.stderr.wait_for_text("cause=request_timeout");
+}

@@ -67,7 +67,11 @@ impl<N: Net> Http<N> {
         if (self.up.moved_bytes(), self.down.moved_bytes(), self.exchange) != before {
             self.since = ctx.now;
         }
-        if spent { Step::Stop(Next::Again) } else { self.await_progress(ctx) }
+        // However much moves, the exchange as a whole has its time.
+        if spent && self.deadline(ctx).is_none_or(|at| at > ctx.now) {
+            return Step::Stop(Next::Again);
+        }
+        self.await_progress(ctx)
     }
 
     /// Writes what is left of the request. `Ok(true)`: another turn is needed.
