@@ -127,3 +127,20 @@ fn a_request_that_takes_too_long_ends_however_fast_it_moves() {
     answering.join().unwrap();
     proxy.stderr.wait_for_text("cause=request_timeout");
 }
+
+/// HTTP/1.0 knows no chunks: the end of the connection would pass for the end of the answer.
+#[test]
+fn an_answer_cut_short_by_draining_does_not_look_complete() {
+    let server = Scripted::new();
+    let mut proxy = http_before(&[server.address], "--drain-timeout-ms 100");
+    let mut client = proxy.connect();
+    say(&mut client, b"GET / HTTP/1.0\r\n\r\n");
+    let mut serving = server.accept();
+    request(&mut serving);
+    say(&mut serving, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+    assert!(request(&mut client).contains("Connection: close\r\n"));
+    expect(&mut client, b"half");
+    proxy.signal(Signal::TERM);
+    assert_eq!(rest_until_reset(&mut client), b"");
+    assert_eq!(proxy.exit_code(), Some(1));
+}

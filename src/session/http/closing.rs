@@ -23,7 +23,7 @@ impl<N: Net> Http<N> {
         if self.exchange.is_unanswered() {
             self.answer(refusal.status, reason, ctx)
         } else {
-            self.abort(reason)
+            Step::close(reason)
         }
     }
 
@@ -32,7 +32,7 @@ impl<N: Net> Http<N> {
         self.leave_backend(ctx);
         if !self.down.owes_nothing() {
             // The client may have a part of an interim head, and reads no further: nothing can follow it.
-            return self.abort(reason);
+            return Step::close(reason);
         }
         let keep_alive = self.current.as_ref().is_some_and(|current| {
             // A body that nobody read would pass for a request.
@@ -118,15 +118,6 @@ impl<N: Net> Http<N> {
         self.take_leave(reason, ctx)
     }
 
-    /// The response cannot be completed, and the client must not take it for complete.
-    pub(super) fn abort(&mut self, reason: Reason) -> Step {
-        // Where the end of the body is told by closing, only a reset tells that this is not it.
-        if matches!(self.phase, Phase::Relaying(Relay { until_close: true, .. })) {
-            self.client.reset_on_close();
-        }
-        Step::close(reason)
-    }
-
     /// Reads, and forgets, what a client sends that was told of the end.
     pub(super) fn linger(&mut self, ctx: &mut Ctx<N>) -> Step {
         let Phase::Lingering { until, reason } = self.phase else { return Step::On };
@@ -148,8 +139,11 @@ impl<N: Net> Http<N> {
 
     /// The last thing done to a session: gives back what it holds, and writes the line of a request cut short.
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        if let Phase::Tunnel(duplex) = &mut self.phase {
-            self.response_bytes = duplex.moved_bytes().1;
+        match &self.phase {
+            Phase::Tunnel(duplex) => self.response_bytes = duplex.moved_bytes().1,
+            // Where the end of the body is told by closing, only a reset tells that this is not it.
+            Phase::Relaying(Relay { until_close: true, .. }) => self.client.reset_on_close(),
+            _ => {}
         }
         self.leave_backend(ctx);
         self.up.drop_held(&mut ctx.buffers);
