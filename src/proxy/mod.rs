@@ -56,6 +56,9 @@ impl<N: Net> Proxy<N> {
         listeners: Vec<(N::Listener, usize)>,
         max_connections: usize,
     ) -> io::Result<Proxy<N>> {
+        // A session uses one connection to a backend at a time, so this leaves each its two descriptors, and those that
+        // wait for reuse have what the sessions do not need.
+        ctx.links.limit(max_connections);
         Ok(Proxy {
             listeners: Listeners::register(listeners, &mut ctx.net)?,
             ctx,
@@ -197,6 +200,8 @@ impl<N: Net> Proxy<N> {
                 Accepted::Nothing => return false,
                 Accepted::Paused => {
                     self.ctx.metrics.accept_pauses += 1;
+                    // Descriptors or memory, most likely: after the pause, the next batch will find some.
+                    let _ = (0..ACCEPT_BATCH).all(|_| self.ctx.links.yield_one());
                     return false;
                 }
             }

@@ -144,3 +144,33 @@ fn an_answer_cut_short_by_draining_does_not_look_complete() {
     assert_eq!(rest_until_reset(&mut client), b"");
     assert_eq!(proxy.exit_code(), Some(1));
 }
+
+#[test]
+fn connections_that_wait_for_reuse_leave_descriptors_for_others() {
+    let backends: Vec<Served> = ('a'..='j').map(named).collect();
+    let addresses: Vec<SocketAddr> = backends.iter().map(|backend| backend.address).collect();
+    let proxy = http_before(&addresses, "--max-connections 3");
+    let at_rest = proxy.fds();
+    let mut clients = [proxy.connect(), proxy.connect(), proxy.connect()];
+    for round in 0..40 {
+        ask(&mut clients[round % 3]);
+        assert!(proxy.fds() <= at_rest + 6, "{} descriptors", proxy.fds() - at_rest);
+    }
+}
+
+#[test]
+fn out_of_descriptors_idle_connections_make_room() {
+    let backends: Vec<Served> = ('a'..='z').map(named).collect();
+    let backends: String = backends.iter().map(|backend| format!(" --backend {}", backend.address)).collect();
+    let arguments = format!("--listen 127.0.0.1:0 --mode http --max-connections 1000 {backends}");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 30 && exec \"$@\"", "sh", LBPROXY]).args(arguments.split_whitespace());
+    let proxy = Proxy::spawn(&mut command, 1);
+    let mut first = proxy.connect();
+    (0..60).for_each(|_| assert!(ask(&mut first).is_ascii_lowercase()));
+    // All descriptors are in use now, most of them by connections that wait.
+    let mut others: Vec<TcpStream> = (0..5).map(|_| proxy.connect()).collect();
+    others.iter_mut().for_each(|client| assert!(ask(client).is_ascii_lowercase()));
+    (0..60).for_each(|_| assert!(ask(&mut first).is_ascii_lowercase()));
+    proxy.assert_idle();
+}
