@@ -34,6 +34,8 @@ pub struct Proxy<N: Net> {
     run_queue: VecDeque<SessionId>,
     /// Events of the current turn; kept for its memory.
     events: Vec<Event>,
+    /// Whom they concern; the same.
+    awake: Vec<SessionId>,
     /// Set once connections are only let finish.
     drain_deadline: Option<Instant>,
 }
@@ -69,6 +71,7 @@ impl<N: Net> Proxy<N> {
             timers: Timers::default(),
             run_queue: VecDeque::new(),
             events: Vec::new(),
+            awake: Vec::new(),
             drain_deadline: None,
         })
     }
@@ -143,20 +146,16 @@ impl<N: Net> Proxy<N> {
         Some(next.saturating_duration_since(now))
     }
 
+    /// Tells everybody what happened before anybody has a turn: what an idle connection has to say disqualifies it, and
+    /// must not be taken for the answer to a request that came with the same batch.
     fn hand_out_events(&mut self) {
-        // Before anybody can take a connection that waits, whatever has happened to those is known.
-        for event in &self.events {
-            if let Token::Backend(link) = event.token {
-                self.ctx.links.note(link, event);
-            }
-        }
+        self.awake.clear();
         for index in 0..self.events.len() {
             let event = self.events[index];
             match event.token {
-                Token::Client(id) => self.wake(id, &event),
+                Token::Client(id) => self.note(id, &event),
                 Token::Backend(link) => match self.ctx.links.session(link) {
-                    Some(id) => self.wake(id, &event),
-                    // Its session may have let go of it in this very batch.
+                    Some(id) => self.note(id, &event),
                     None => self.ctx.links.note(link, &event),
                 },
                 Token::Listener(index) => self.listeners.note(index),
@@ -164,14 +163,20 @@ impl<N: Net> Proxy<N> {
                 Token::Waker => {}
             }
         }
+        for index in 0..self.awake.len() {
+            let id = self.awake[index];
+            if self.sessions.get(id).is_some_and(|tenant| !tenant.queued) {
+                self.step(id);
+            }
+        }
     }
 
-    /// Hands an event to the session it concerns, whose turn it is then unless it waits for one anyway.
-    fn wake(&mut self, id: SessionId, event: &Event) {
+    /// Hands an event to the session it concerns, whose turn comes next unless it waits for one anyway.
+    fn note(&mut self, id: SessionId, event: &Event) {
         let Some(tenant) = self.sessions.get_mut(id) else { return };
         tenant.session.note(event);
-        if !tenant.queued {
-            self.step(id);
+        if !tenant.queued && self.awake.last() != Some(&id) {
+            self.awake.push(id);
         }
     }
 

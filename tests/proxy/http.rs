@@ -174,3 +174,27 @@ fn out_of_descriptors_idle_connections_make_room() {
     (0..60).for_each(|_| assert!(ask(&mut first).is_ascii_lowercase()));
     proxy.assert_idle();
 }
+
+/// What a backend says unasked, on a connection that waits, answers nobody.
+#[test]
+fn what_came_before_the_request_is_not_its_answer() {
+    let server = Scripted::new();
+    let proxy = http_before(&[server.address], "");
+    let mut client = proxy.connect();
+    say(&mut client, b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut serving = server.accept();
+    request(&mut serving);
+    say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
+    request(&mut client);
+    expect(&mut client, b"one");
+    // Both happen while it cannot look, so it hears of both at once: of the request first.
+    proxy.suspend();
+    say(&mut client, b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged");
+    proxy.signal(Signal::CONT);
+    let mut serving = server.accept();
+    assert!(request(&mut serving).starts_with("GET /2 HTTP/1.1\r\n"));
+    say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo");
+    request(&mut client);
+    expect(&mut client, b"two");
+}
