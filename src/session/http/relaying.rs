@@ -6,7 +6,7 @@ use super::{Connect, Current, Http, Phase, Relay, Step};
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Event};
 use crate::net::{Net, Socket};
-use crate::relay::{Conn, Progress};
+use crate::relay::{Conn, Gate, Progress};
 use crate::session::connect::{Link, Outcome};
 use crate::session::tcp::client_broke;
 use crate::session::{Cause, Next, Reason};
@@ -39,8 +39,10 @@ impl<N: Net> Http<N> {
         current.record.backend = Some(link.lease.backend().id);
         if link.reused {
             ctx.metrics.reused += 1;
-            // A request that must not be sent twice is not sent where the end may already wait to be read.
-            if !current.facts.method.is_idempotent() && !is_quiet(&mut link.conn) {
+            // A request that must not be sent twice, or whose body may be gone by then, is not sent where the end may
+            // already wait to be read.
+            let is_repeatable = current.facts.method.is_idempotent() && current.body.0.is_done();
+            if !is_repeatable && !is_quiet(&mut link.conn) {
                 return self.seek_fresh(link, ctx);
             }
         }
