@@ -6,7 +6,9 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::support::{LBPROXY, Proxy, Scripted, Served, expect, rest_until_reset, say, serve};
+use crate::support::{
+    LBPROXY, Proxy, Scripted, Served, expect, expect_end, rest, rest_until_reset, say, serve,
+};
 
 fn http_before(backends: &[SocketAddr], arguments: &str) -> Proxy {
     Proxy::before(backends, &format!("--mode http {arguments}"))
@@ -197,4 +199,34 @@ fn what_came_before_the_request_is_not_its_answer() {
     say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo");
     request(&mut client);
     expect(&mut client, b"two");
+}
+
+#[test]
+fn each_log_line_counts_its_own_bytes() {
+    let server = Scripted::new();
+    let proxy = http_before(&[server.address], "");
+    let status_and_bytes = |line: &str| {
+        let (_, after) = line.split_once("HTTP/1.1\" ").or_else(|| line.split_once("\"-\" "))?;
+        Some(after.split(' ').take(2).collect::<Vec<_>>().join(" "))
+    };
+    let mut client = proxy.connect();
+    say(&mut client, b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut serving = server.accept();
+    request(&mut serving);
+    say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    request(&mut client);
+    expect(&mut client, b"whole");
+    say(&mut client, b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    request(&mut serving);
+    say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\npart");
+    drop(serving);
+    request(&mut client);
+    expect(&mut client, b"part");
+    expect_end(&mut client);
+    let mut client = proxy.connect();
+    say(&mut client, b"no request\r\n\r\n");
+    request(&mut client);
+    let refusal = rest(&mut client).len();
+    let lines = proxy.stderr.wait_for_many("three lines", 3, status_and_bytes);
+    assert_eq!(lines, ["200 5", "200 4", &format!("400 {refusal}")]);
 }

@@ -1,6 +1,6 @@
 //! How exchanges end, and with them, perhaps, the client's connection.
 
-use super::{Current, Http, LINGER, Phase, Relay, Step};
+use super::{Current, Http, LINGER, Phase, Step};
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Event, Exchange};
 use crate::http::reply::Reply;
@@ -52,7 +52,7 @@ impl<N: Net> Http<N> {
             retry_after_s: (status == 503).then_some(RETRY_AFTER_S),
         };
         ctx.scratch.clear();
-        reply.write(&mut ctx.scratch);
+        self.response_bytes = reply.write(&mut ctx.scratch) as u64;
         self.step(Event::Reply { keep_alive });
         self.down.drop_held(&mut ctx.buffers);
         self.down.replace(0, &ctx.scratch, &mut ctx.buffers);
@@ -90,11 +90,9 @@ impl<N: Net> Http<N> {
 
     /// The response is written: what becomes of both connections.
     pub(super) fn finish_exchange(&mut self, ctx: &mut Ctx<N>) -> Step {
-        let Phase::Relaying(Relay { link, body, .. }) = std::mem::replace(&mut self.phase, Phase::Head)
-        else {
-            return Step::On;
-        };
-        self.response_bytes = body.map_or(0, |body| body.content_bytes());
+        let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
+        self.response_bytes = relay.content_bytes();
+        let link = relay.link;
         // Bytes beyond the response belong to nothing that was asked.
         let extra = !self.down.unread().is_empty();
         self.down.drop_held(&mut ctx.buffers);
@@ -141,8 +139,13 @@ impl<N: Net> Http<N> {
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
         match &self.phase {
             Phase::Tunnel(duplex) => self.response_bytes = duplex.moved_bytes().1,
-            // Where the end of the body is told by closing, only a reset tells that this is not it.
-            Phase::Relaying(Relay { until_close: true, .. }) => self.client.reset_on_close(),
+            Phase::Relaying(relay) => {
+                self.response_bytes = relay.content_bytes();
+                if relay.until_close {
+                    // Where the end of the body is told by closing, only a reset tells that this is not it.
+                    self.client.reset_on_close();
+                }
+            }
             _ => {}
         }
         self.leave_backend(ctx);

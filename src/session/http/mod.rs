@@ -58,7 +58,7 @@ pub struct Http<N: Net> {
     since: Instant,
     /// A request has come on this connection.
     served: bool,
-    /// Content of the last response.
+    /// Content of the current response, as far as it is known.
     response_bytes: u64,
 }
 
@@ -86,6 +86,13 @@ struct Relay<S> {
     body: Option<BodyGate>,
     /// The client is told of the end of the body by the end of its connection.
     until_close: bool,
+}
+
+impl<S> Relay<S> {
+    /// Bytes of the response's content so far.
+    fn content_bytes(&self) -> u64 {
+        self.body.as_ref().map_or(0, |body| body.content_bytes())
+    }
 }
 
 /// A request, from its head to the end of its response.

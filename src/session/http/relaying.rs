@@ -41,7 +41,7 @@ impl<N: Net> Http<N> {
             ctx.metrics.reused += 1;
             // A request that must not be sent twice, or whose body may be gone by then, is not sent where the end may
             // already wait to be read.
-            let is_repeatable = current.facts.method.is_idempotent() && current.body.0.is_done();
+            let is_repeatable = current.facts.method.is_idempotent() && current.body.is_done();
             if !is_repeatable && !is_quiet(&mut link.conn) {
                 return self.seek_fresh(link, ctx);
             }

@@ -85,7 +85,7 @@ impl<N: Net> Http<N> {
         self.up.keep();
         ctx.pools[frontend.pool].note_request();
         ctx.metrics.requests += 1;
-        self.served = true;
+        (self.served, self.response_bytes) = (true, 0);
         self.exchange = Exchange::default();
         self.step(Event::RequestHead { keep_alive: facts.keep_alive, upgrade: facts.upgrade });
         let body = Body::new(facts.framing, facts.framing, !facts.nominates, &limits);
