@@ -230,3 +230,24 @@ fn each_log_line_counts_its_own_bytes() {
     let lines = proxy.stderr.wait_for_many("three lines", 3, status_and_bytes);
     assert_eq!(lines, ["200 5", "200 4", &format!("400 {refusal}")]);
 }
+
+/// Browsers connect ahead of need. Who has just connected may ask yet; who has not asked for long will not.
+#[test]
+fn clients_that_never_ask_do_not_hold_up_a_drain() {
+    let server = Scripted::new();
+    let mut proxy = http_before(&[server.address], "--head-timeout-ms 2000");
+    let (mut silent, mut late) = (proxy.connect(), proxy.connect());
+    proxy.wait_for_sockets(2);
+    proxy.signal(Signal::TERM);
+    proxy.stderr.wait_for_text("draining");
+    say(&mut late, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut serving = server.accept();
+    request(&mut serving);
+    say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+    assert!(request(&mut late).contains("Connection: close\r\n"));
+    expect(&mut late, b"a");
+    expect_end(&mut late);
+    drop(late);
+    expect_end(&mut silent);
+    assert_eq!(proxy.exit_code(), Some(0));
+}
