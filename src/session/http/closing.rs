@@ -38,6 +38,8 @@ impl<N: Net> Http<N> {
             // A body that nobody read would pass for a request.
             let is_read = self.exchange.request == exchange::Request::Sent
                 || matches!(current.facts.framing, Framing::Empty | Framing::Length(0));
+            // A pipe that broke has lost what it held, perhaps the start of the next request.
+            let is_read = is_read && !self.up.is_over();
             // HTTP/1.0 would have to be told.
             is_read && current.facts.keep_alive && current.facts.version > Version::Http10
         }) && !ctx.draining;
