@@ -60,8 +60,8 @@ pub enum Progress {
 /// What came of reading without a sink.
 #[derive(Debug)]
 pub enum Filled {
-    /// More bytes.
-    More,
+    /// So many more bytes.
+    More(usize),
     /// Nothing now: an event will follow.
     Nothing,
     /// There is no room for more.
@@ -116,7 +116,7 @@ impl Pipe {
         budget_bytes: usize,
         buffers: &mut BufferPool,
     ) -> Progress {
-        let stop_at = self.moved_bytes + budget_bytes as u64;
+        let mut budget_bytes = budget_bytes;
         loop {
             let refused = self.pass(gate).err();
             match self.flush(sink, buffers) {
@@ -136,11 +136,13 @@ impl Pipe {
             if self.state == State::Broken || !source.readable() {
                 return Progress::Waiting;
             }
-            if self.moved_bytes >= stop_at {
+            if budget_bytes == 0 {
                 return Progress::Spent;
             }
             match self.read(source, G::HEADROOM_BYTES, G::TAILROOM_BYTES, BufferPool::take, buffers) {
-                Filled::More | Filled::Nothing => {}
+                // What was read counts, not what was written: a gate may drop much of it.
+                Filled::More(count) => budget_bytes = budget_bytes.saturating_sub(count),
+                Filled::Nothing => {}
                 Filled::Full => return Progress::Refused(Refusal::new(400, "framing_too_long")),
                 Filled::Ended => match self.source_finished(gate, buffers) {
                     Ok(()) => {}
@@ -330,7 +332,7 @@ impl Pipe {
             Ok(Some(0)) => Filled::Ended,
             Ok(Some(count)) => {
                 buffer.produced(count);
-                Filled::More
+                Filled::More(count)
             }
             Ok(None) => Filled::Nothing,
             Err(error) => Filled::Broke(error),

@@ -35,9 +35,9 @@ impl<N: Net> Http<N> {
             }
             match self.up.fill(&mut self.client, HEADROOM_BYTES, &mut ctx.buffers) {
                 // A head's time begins with its first byte.
-                Filled::More if begins => self.since = ctx.now,
+                Filled::More(_) if begins => self.since = ctx.now,
                 Filled::Nothing if leaving => return Step::close(Reason::proxy(Cause::Finished)),
-                Filled::More | Filled::Nothing => {}
+                Filled::More(_) | Filled::Nothing => {}
                 Filled::Full => return self.refuse(Refusal::new(431, "head_too_large"), ctx),
                 Filled::Ended if begins => return Step::close(Reason::peer(Side::Client, Cause::Finished)),
                 Filled::Ended => return self.refuse(Refusal::new(400, "incomplete_head"), ctx),
