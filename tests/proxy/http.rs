@@ -251,3 +251,22 @@ fn clients_that_never_ask_do_not_hold_up_a_drain() {
     expect_end(&mut silent);
     assert_eq!(proxy.exit_code(), Some(0));
 }
+
+/// A backend that does not read the body of a GET takes it for a request, whose answer would be somebody else's.
+#[test]
+fn after_a_get_with_a_body_the_connection_is_not_used_again() {
+    let server = Scripted::new();
+    let proxy = http_before(&[server.address], "");
+    let (mut attacker, mut victim) = (proxy.connect(), proxy.connect());
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n";
+    let asked = format!("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{hidden}", hidden.len());
+    say(&mut attacker, asked.as_bytes());
+    let mut serving = server.accept();
+    request(&mut serving);
+    say(&mut serving, b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+    request(&mut attacker);
+    expect(&mut attacker, b"a");
+    say(&mut victim, b"GET /victim HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut serving = server.accept();
+    assert!(request(&mut serving).starts_with("GET /victim HTTP/1.1\r\n"));
+}

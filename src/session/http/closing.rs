@@ -99,7 +99,11 @@ impl<N: Net> Http<N> {
         let extra = !self.down.unread().is_empty();
         self.down.drop_held(&mut ctx.buffers);
         let pool = ctx.config.frontends[self.frontend].pool;
-        if self.exchange.backend_stays() && !extra {
+        // Another answer may be on its way if the backend took an unexpected body for a request.
+        let is_in_step = self.current.as_ref().is_some_and(|current| {
+            current.facts.method.defines_content() || current.body.content_bytes() == 0
+        });
+        if self.exchange.backend_stays() && !extra && is_in_step {
             link.park(pool, ctx)
         } else {
             link.close(ctx)
