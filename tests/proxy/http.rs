@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -269,4 +270,20 @@ fn after_a_get_with_a_body_the_connection_is_not_used_again() {
     say(&mut victim, b"GET /victim HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut serving = server.accept();
     assert!(request(&mut serving).starts_with("GET /victim HTTP/1.1\r\n"));
+}
+
+/// Some clients read nothing before they have sent all: the connection must be there until they have.
+#[test]
+fn whoever_is_refused_may_finish_sending() {
+    let proxy = http_before(&[named('a').address], "--max-body-bytes 1000");
+    let mut client = proxy.connect();
+    say(&mut client, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n");
+    let slices = 8;
+    for _ in 0..slices {
+        say(&mut client, &[b'x'; 1000]);
+        // Longer in all than a silent client would be waited for.
+        assert!(proxy.stderr.stays_without("panicked", Duration::from_millis(1000)));
+    }
+    assert!(request(&mut client).starts_with("HTTP/1.1 413 "));
+    assert!(rest(&mut client).starts_with(b"413 "));
 }

@@ -1,6 +1,6 @@
 //! How exchanges end, and with them, perhaps, the client's connection.
 
-use super::{Current, Http, LINGER, Phase, Step};
+use super::{Current, Http, LINGER_MAX, Phase, Step};
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Event, Exchange};
 use crate::http::reply::Reply;
@@ -124,18 +124,22 @@ impl<N: Net> Http<N> {
 
     /// Reads, and forgets, what a client sends that was told of the end.
     pub(super) fn linger(&mut self, ctx: &mut Ctx<N>) -> Step {
-        let Phase::Lingering { until, reason } = self.phase else { return Step::On };
+        let Phase::Lingering { reason, .. } = self.phase else { return Step::On };
         for _ in 0..LINGER_READS {
-            if ctx.now >= until {
+            if self.client.readable() {
+                let filled = self.up.fill_large(&mut self.client, 0, &mut ctx.buffers);
+                self.up.drop_held(&mut ctx.buffers);
+                match filled {
+                    Filled::More(_) => self.since = ctx.now,
+                    Filled::Ended | Filled::Broke(_) => return Step::close(reason),
+                    Filled::Nothing | Filled::Full => {}
+                }
+            }
+            if self.deadline(ctx).is_some_and(|at| at <= ctx.now) {
                 return Step::close(reason);
             }
             if !self.client.readable() {
                 return Step::Stop(Next::Wait);
-            }
-            let filled = self.up.fill_large(&mut self.client, 0, &mut ctx.buffers);
-            self.up.drop_held(&mut ctx.buffers);
-            if matches!(filled, Filled::Ended | Filled::Broke(_)) {
-                return Step::close(reason);
             }
         }
         Step::Stop(Next::Again)
@@ -186,7 +190,8 @@ impl<N: Net> Http<N> {
         if self.client.socket.shutdown_write().is_err() {
             return Step::close(reason);
         }
-        self.phase = Phase::Lingering { until: ctx.now + LINGER, reason };
+        self.since = ctx.now;
+        self.phase = Phase::Lingering { until: ctx.now + LINGER_MAX, reason };
         Step::On
     }
 }

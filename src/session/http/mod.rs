@@ -37,8 +37,10 @@ use crate::net::{Event, Net};
 use crate::relay::{Conn, Pipe};
 use crate::token::{SessionId, Token};
 
-/// How long a client that was told of the end may go on sending before the connection is closed under it.
+/// How long a client that was told of the end may be silent before the connection is closed, and how long it may go on
+/// sending before that happens under it: some read no answer before they have sent all of a body.
 const LINGER: Duration = Duration::from_secs(5);
+const LINGER_MAX: Duration = Duration::from_secs(30);
 
 /// One connection of a client.
 pub struct Http<N: Net> {
@@ -208,7 +210,7 @@ impl<N: Net> Http<N> {
             Phase::Seeking(connect) => return self.no_later_than_total(connect.deadline(), ctx),
             Phase::Relaying(_) if self.awaits_response() => timeouts.response,
             Phase::Relaying(_) | Phase::Replying(_) => timeouts.body,
-            Phase::Lingering { until, .. } => return Some(*until),
+            Phase::Lingering { until, .. } => return Some((self.since + LINGER).min(*until)),
             Phase::Tunnel(duplex) => return Some(duplex.deadline(timeouts)),
         };
         self.no_later_than_total(Some(self.since + wait), ctx)
