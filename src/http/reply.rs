@@ -18,8 +18,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Appends the whole answer.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the whole answer, and returns how much of it is the body.
+    pub fn write(&self, out: &mut Vec<u8>) -> usize {
         let Canned { line, message, .. } = canned(self.status).unwrap_or(&INTERNAL);
         // Nothing here needs an escape in JSON: a test says so.
         let (media_type, body): (_, &[&str]) = if self.json {
@@ -43,9 +43,11 @@ impl Reply {
             out.extend_from_slice(b"Connection: close\r\n");
         }
         out.extend_from_slice(b"\r\n");
-        if !self.head_only {
-            body.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+        if self.head_only {
+            return 0;
         }
+        body.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+        length
     }
 }
 

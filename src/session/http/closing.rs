@@ -50,7 +50,7 @@ impl<N: Net> Http<N> {
             retry_after_s: (status == 503).then_some(RETRY_AFTER_S),
         };
         ctx.scratch.clear();
-        reply.write(&mut ctx.scratch);
+        self.response_bytes = reply.write(&mut ctx.scratch) as u64;
         self.step(Event::Reply { keep_alive });
         self.down.drop_held(&mut ctx.buffers);
         self.down.replace(0, &ctx.scratch, &mut ctx.buffers);
@@ -146,8 +146,14 @@ impl<N: Net> Http<N> {
 
     /// The last thing done to a session: gives back what it holds, and writes the line of a request cut short.
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        if let Phase::Tunnel(duplex) = &mut self.phase {
-            self.response_bytes = duplex.moved_bytes().1;
+        match (&self.phase, &self.current) {
+            (Phase::Relaying(Relay { body: Some(body), .. }), _) => {
+                self.response_bytes = body.0.content_bytes()
+            }
+            (Phase::Tunnel(duplex), Some(current)) => {
+                self.response_bytes = duplex.moved_bytes().1.saturating_sub(current.record.before_bytes);
+            }
+            _ => {}
         }
         self.leave_backend(ctx);
         self.up.drop_held(&mut ctx.buffers);

@@ -58,7 +58,7 @@ pub struct Http<N: Net> {
     since: Instant,
     /// A request has come on this connection.
     served: bool,
-    /// Content of the last response.
+    /// Content of the response.
     response_bytes: u64,
 }
 
