@@ -1,0 +1,16 @@
+//! HTTP mode as its users meet it: the real program on real sockets, with the clients people have.
+
+mod access;
+mod answers;
+mod clients;
+mod crowd;
+mod curl;
+mod load;
+mod origin;
+mod stale;
+#[path = "../proxy/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of TCP mode use the rest of it")]
+mod support;
+mod transfers;
+mod upgrade;
+mod wire;
