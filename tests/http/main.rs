@@ -2,11 +2,15 @@
 
 mod access;
 mod answers;
+mod browser;
 mod clients;
 mod crowd;
 mod curl;
+mod identity;
 mod load;
+mod operation;
 mod origin;
+mod slow;
 mod stale;
 #[path = "../proxy/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests of TCP mode use the rest of it")]

@@ -8,6 +8,8 @@ use crate::support::{DEADLINE, patient};
 
 /// No head here is nearly as long.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// No more of a chunk is held at once.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// A connection, from either end.
 pub(crate) struct Wire {
@@ -103,7 +105,17 @@ impl Wire {
 
     /// The next response, or `None` for an end in its place.
     pub(crate) fn try_response(&mut self, to_head: bool) -> io::Result<Option<Message>> {
-        let Some(mut message) = self.head()? else { return Ok(None) };
+        let Some(mut message) = self.try_response_head()? else { return Ok(None) };
+        let status = message.status();
+        if !(to_head || status < 200 || status == 204 || status == 304) {
+            self.body(&mut message, true)?;
+        }
+        Ok(Some(message))
+    }
+
+    /// The same without its body, which is still to come.
+    pub(crate) fn try_response_head(&mut self) -> io::Result<Option<Message>> {
+        let Some(message) = self.head()? else { return Ok(None) };
         let start = message.start.as_bytes();
         let is_status_line = start.len() >= 13
             && start.starts_with(b"HTTP/1.1 ")
@@ -111,10 +123,6 @@ impl Wire {
             && start[12] == b' ';
         if !is_status_line {
             return Err(refused("no status line", start));
-        }
-        let status = message.status();
-        if !(to_head || status < 200 || status == 204 || status == 304) {
-            self.body(&mut message, true)?;
         }
         Ok(Some(message))
     }
@@ -140,7 +148,11 @@ impl Wire {
     pub(crate) fn body(&mut self, message: &mut Message, until_close: bool) -> io::Result<()> {
         let codings = message.field("transfer-encoding").map(str::to_owned);
         message.body = match (codings, message.field("content-length")) {
-            (Some(codings), None) if codings == "chunked" => self.chunks()?,
+            (Some(codings), None) if codings == "chunked" => {
+                let mut body = Vec::new();
+                self.chunks(|piece| body.extend_from_slice(piece))?;
+                body
+            }
             (None, Some(length)) if length.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let length = length.parse().map_err(|_| refused("too long", length.as_bytes()))?;
                 self.take(length)?
@@ -155,22 +167,27 @@ impl Wire {
         Ok(())
     }
 
-    fn chunks(&mut self) -> io::Result<Vec<u8>> {
-        let mut body = Vec::new();
+    /// Reads a chunked body, and shows it to `each` piece by piece.
+    pub(crate) fn chunks(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
         loop {
             let line = self.line()?;
             let size = usize::from_str_radix(&line, 16).map_err(|_| refused("no size", line.as_bytes()))?;
             if size == 0 {
                 break;
             }
-            body.extend(self.take(size)?);
+            let mut left = size;
+            while left > 0 {
+                let piece = self.take(left.min(PIECE_BYTES))?;
+                each(&piece);
+                left -= piece.len();
+            }
             if !self.line()?.is_empty() {
-                return Err(refused("no line end", &body[body.len() - size..]));
+                return Err(refused("no line end after a chunk of size", line.as_bytes()));
             }
         }
         // Trailers, which nobody here asks for.
         while !self.line()?.is_empty() {}
-        Ok(body)
+        Ok(())
     }
 
     fn head(&mut self) -> io::Result<Option<Message>> {
