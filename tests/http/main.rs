@@ -6,6 +6,7 @@ mod browser;
 mod clients;
 mod crowd;
 mod curl;
+mod demo;
 mod identity;
 mod load;
 mod operation;
