@@ -11,6 +11,7 @@ mod identity;
 mod load;
 mod operation;
 mod origin;
+mod partings;
 mod slow;
 mod stale;
 #[path = "../proxy/support/mod.rs"]
