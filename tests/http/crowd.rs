@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -37,12 +37,15 @@ pub(crate) struct Tally {
     pub(crate) answers: BTreeMap<u16, u64>,
     /// The numbers of those that were not answered with 200.
     pub(crate) unserved: Vec<u64>,
-    /// Answers that were neither the request's number nor a bundled backend's greeting, broke off, or never came on a new connection.
+    /// Answers that were neither the request's number nor a bundled backend's greeting, or broke off.
     pub(crate) errors: Vec<String>,
     /// Connections that ended where another answer was awaited: the request went out again on a new one.
     pub(crate) closed: u64,
-    /// Connections that could not be made.
+    /// Connections made, and not made.
+    pub(crate) connected: u64,
     pub(crate) refused: u64,
+    /// New connections that ended without a byte of an answer.
+    pub(crate) lost: u64,
 }
 
 impl Tally {
@@ -55,7 +58,9 @@ impl Tally {
         self.unserved.extend(other.unserved);
         self.errors.extend(other.errors);
         self.closed += other.closed;
+        self.connected += other.connected;
         self.refused += other.refused;
+        self.lost += other.lost;
     }
 }
 
@@ -71,6 +76,7 @@ struct Shared {
     until: Option<Instant>,
     next: AtomicU64,
     answered: AtomicU64,
+    connected: AtomicU64,
     stopped: AtomicBool,
     tally: Mutex<Tally>,
 }
@@ -83,6 +89,7 @@ impl Crowd {
             until: plan.time.map(|time| now() + time),
             next: AtomicU64::new(0),
             answered: AtomicU64::new(0),
+            connected: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             tally: Mutex::default(),
         });
@@ -99,6 +106,11 @@ impl Crowd {
     /// Whole answers so far.
     pub(crate) fn answered(&self) -> u64 {
         self.shared.answered.load(Ordering::Relaxed)
+    }
+
+    /// Whether every client has made a connection.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.shared.connected.load(Ordering::Relaxed) >= CLIENTS as u64
     }
 
     /// No further requests.
@@ -129,8 +141,7 @@ impl Shared {
             let request = (self.plan.request)(number);
             loop {
                 let reused = connection.is_some();
-                let Some(mut wire) = connection.take().or_else(|| self.connect()) else {
-                    tally.refused += 1;
+                let Some(mut wire) = connection.take().or_else(|| self.connect(&mut tally)) else {
                     break 'requests;
                 };
                 match exchange(&mut wire, &request) {
@@ -142,8 +153,8 @@ impl Shared {
                     }
                     Outcome::Closed if reused => tally.closed += 1,
                     Outcome::Closed => {
-                        tally.errors.push(format!("{number}: a new connection ended without an answer"));
-                        break;
+                        tally.lost += 1;
+                        break 'requests;
                     }
                     Outcome::Broken(how) => {
                         tally.errors.push(format!("{number}: {how}"));
@@ -163,8 +174,11 @@ impl Shared {
         Some(self.next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < self.plan.requests)
     }
 
-    fn connect(&self) -> Option<Wire> {
-        std::net::TcpStream::connect(self.address).ok().map(Wire::new)
+    fn connect(&self, tally: &mut Tally) -> Option<Wire> {
+        let stream = TcpStream::connect(self.address).ok();
+        self.connected.fetch_add(u64::from(stream.is_some()), Ordering::Relaxed);
+        *if stream.is_some() { &mut tally.connected } else { &mut tally.refused } += 1;
+        stream.map(Wire::new)
     }
 }
 

@@ -87,7 +87,7 @@ fn run(request: fn(u64) -> String, arguments: &str) -> (Tally, Arc<Seen>) {
 #[test]
 fn a_get_never_fails_because_a_backend_hung_up() {
     let (tally, seen) = run(crowd::get, "");
-    assert_eq!((&tally.errors, tally.closed, tally.refused), (&Vec::new(), 0, 0));
+    assert_eq!((&tally.errors, tally.lost, tally.closed, tally.refused), (&Vec::new(), 0, 0, 0));
     assert_eq!(tally.answers.keys().collect::<Vec<_>>(), [&200], "{:?}", tally.answers);
     let arrivals = seen.arrivals.lock().unwrap();
     assert!(arrivals.values().any(|count| *count > 1), "nothing was ever sent again");
@@ -102,7 +102,7 @@ fn post(number: u64) -> String {
 #[test]
 fn a_post_never_arrives_twice() {
     let (tally, seen) = run(post, "--workers 2");
-    assert_eq!((&tally.errors, tally.closed, tally.refused), (&Vec::new(), 0, 0));
+    assert_eq!((&tally.errors, tally.lost, tally.closed, tally.refused), (&Vec::new(), 0, 0, 0));
     let arrivals = seen.arrivals.lock().unwrap();
     let twice: Vec<_> = arrivals.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
