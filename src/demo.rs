@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::config::Backend;
+use crate::config::{Backend, Mode};
 use crate::lab::http::{Http, Options};
 use crate::lab::server::{Running, Server};
 
@@ -37,8 +37,8 @@ impl Demo {
         backends.map(|(name, address)| Backend { name, address, weight: 1 }).collect()
     }
 
-    /// Prints what to try with a proxy that listens on `proxy`.
-    pub fn introduce(&self, proxy: SocketAddr) {
+    /// Prints what to try with a proxy that listens on `proxy` in this mode.
+    pub fn introduce(&self, proxy: SocketAddr, mode: Mode) {
         let reachable = if proxy.ip().is_unspecified() {
             SocketAddr::from((Ipv4Addr::LOCALHOST, proxy.port()))
         } else {
@@ -48,12 +48,20 @@ impl Demo {
         for (name, running) in &self.backends {
             println!("  {name:<6} {}", running.address());
         }
+        let url = format!("http://{reachable}/");
+        let (together, noun) = match mode {
+            Mode::Tcp => ("one connection: one backend", "connection"),
+            Mode::Http => ("one connection: a backend for each request", "request"),
+        };
         println!(
             "\nTry, in another terminal:\n  \
-             curl http://{reachable}/          again and again: the backends answer in turn\n  \
-             curl http://{reachable}/ http://{reachable}/    one connection: one backend\n  \
-             wrk -t2 -c100 -d10s http://{reachable}/    load, if wrk is installed\n\n\
-             Each connection leaves a line below. Ctrl-C ends the demo."
+             curl {url}          again and again: the backends answer in turn\n  \
+             curl {url} {url}    {together}\n  \
+             wrk -t2 -c100 -d10s {url}    load, if wrk is installed"
         );
+        if mode == Mode::Http {
+            println!("Or, in a browser:\n  {url}               the backend changes with each reload");
+        }
+        println!("\nEach {noun} leaves a line below. Ctrl-C ends the demo.");
     }
 }

@@ -72,13 +72,14 @@ fn serve(config: Config, demo: Option<Demo>, log: &Flusher) -> Result<ExitCode, 
     // Watched from before the first client can come: a signal that arrives during the start drains, like any other.
     let cannot_watch = |error| format!("lbproxy: cannot watch for signals: {error}");
     let signals = Signals::new([SIGTERM, SIGINT]).map_err(cannot_watch)?;
+    let mode = config.frontends.first().map(|frontend| frontend.mode);
     let running = worker::start(config).map_err(|error| format!("lbproxy: {error}"))?;
     drain_on(signals, running.stopper(), log.clone()).map_err(cannot_watch)?;
     for address in &running.addresses {
         log::info!("listening on {address}");
     }
-    if let (Some(demo), Some(address)) = (&demo, running.addresses.first()) {
-        demo.introduce(*address);
+    if let (Some(demo), Some(mode), Some(address)) = (&demo, mode, running.addresses.first()) {
+        demo.introduce(*address, mode);
     }
     Ok(wait(running))
 }

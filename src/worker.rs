@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use mio::Waker;
@@ -33,18 +33,36 @@ pub struct Stopper {
 
 struct Shared {
     stopping: AtomicBool,
+    /// Workers whose listeners are open.
+    listening: AtomicUsize,
     wakers: Vec<Waker>,
+}
+
+/// A worker's listeners are open. Dropped, they are not, and the others are told.
+struct Listening(Arc<Shared>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::AcqRel);
+        self.0.wake();
+    }
+}
+
+impl Shared {
+    fn wake(&self) {
+        for waker in &self.wakers {
+            if let Err(error) = waker.wake() {
+                log::error!("cannot wake a worker: {error}");
+            }
+        }
+    }
 }
 
 impl Stopper {
     /// Stops accepting; open connections may finish until `drain_timeout_ms` is over.
     pub fn drain(&self) {
         self.shared.stopping.store(true, Ordering::Release);
-        for waker in &self.shared.wakers {
-            if let Err(error) = waker.wake() {
-                log::error!("cannot wake a worker: {error}");
-            }
-        }
+        self.shared.wake();
     }
 }
 
@@ -86,13 +104,14 @@ pub fn start(config: Config) -> io::Result<Running> {
 
     let (nets, wakers): (Vec<_>, Vec<_>) =
         (0..config.workers).map(|_| OsNet::new(options)).collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
-    let stopper = Stopper { shared: Arc::new(Shared { stopping: AtomicBool::new(false), wakers }) };
+    let (stopping, open) = (AtomicBool::new(false), AtomicUsize::new(config.workers));
+    let stopper = Stopper { shared: Arc::new(Shared { stopping, listening: open, wakers }) };
     let mut workers = Vec::new();
     for (index, (net, listeners)) in nets.into_iter().zip(listeners).enumerate() {
         let ctx = context(net, index, &pools, &config);
         let proxy = Proxy::new(ctx, listeners, share(config.limits.max_connections, index, config.workers))?;
-        let stopper = stopper.clone();
-        let run = move || run(proxy, &stopper);
+        let (stopper, listening) = (stopper.clone(), Listening(stopper.shared.clone()));
+        let run = move || run(proxy, listening, &stopper);
         workers.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
     }
     Ok(Running { addresses, stopper, workers })
@@ -141,15 +160,23 @@ fn share(total: usize, index: usize, workers: usize) -> usize {
     (total / workers + usize::from(index < total % workers)).max(1)
 }
 
-fn run(mut proxy: Proxy<OsNet>, stopper: &Stopper) -> io::Result<Metrics> {
+fn run(mut proxy: Proxy<OsNet>, listening: Listening, stopper: &Stopper) -> io::Result<Metrics> {
+    let shared = &stopper.shared;
+    let mut listening = Some(listening);
     while !proxy.is_drained() {
         if let Err(error) = proxy.turn() {
             log::error!("the event queue failed, stopping: {error}");
             stopper.drain();
             return Err(error);
         }
-        if stopper.shared.stopping.load(Ordering::Acquire) {
-            proxy.drain();
+        if shared.stopping.load(Ordering::Acquire) {
+            proxy.close_listeners();
+            drop(listening.take());
+            // Clients that are sent away come back at once. Where a listener is still open they would be queued, to be
+            // reset when it closes; where there is none, they are refused and know where they are.
+            if shared.listening.load(Ordering::Acquire) == 0 {
+                proxy.drain();
+            }
         }
     }
     Ok(proxy.metrics().clone())

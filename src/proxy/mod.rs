@@ -91,10 +91,9 @@ impl<N: Net> Proxy<N> {
         Ok(())
     }
 
-    /// Stops accepting and lets connections finish until `drain_timeout_ms` is over. What the kernel has queued is
-    /// taken first: closing a listener resets it.
-    pub fn drain(&mut self) {
-        if self.drain_deadline.is_none() {
+    /// Stops accepting. What the kernel has queued is taken first: closing a listener resets it.
+    pub fn close_listeners(&mut self) {
+        if self.listeners.len() > 0 {
             self.listeners.expect_all();
             // As many as can be queued now; under a flood, more would come for ever.
             let rounds = self.ctx.config.limits.backlog as usize / ACCEPT_BATCH + 1;
@@ -105,6 +104,13 @@ impl<N: Net> Proxy<N> {
             }
             self.listeners.close();
             self.first_listener = 0;
+        }
+    }
+
+    /// Stops accepting and lets connections finish until `drain_timeout_ms` is over.
+    pub fn drain(&mut self) {
+        if self.drain_deadline.is_none() {
+            self.close_listeners();
             self.drain_deadline = Some(self.ctx.now + self.ctx.config.timeouts.drain);
             self.ctx.draining = true;
             self.ctx.links.retire();

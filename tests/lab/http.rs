@@ -235,3 +235,17 @@ fn a_delay_lasts() {
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
 }
+
+#[test]
+fn a_browser_gets_a_page_that_asks_for_nothing_more() {
+    let backend = Backend::start(HTTP_BACKEND, &["--name", "<one>"]);
+    let mut stream = backend.connect();
+    let accept = "Accept: text/html,application/xhtml+xml;q=0.9\r\nConnection: close";
+    stream.write_all(GET.replace("Host: lab", &format!("Host: lab\r\n{accept}")).as_bytes()).unwrap();
+    let answer = text(rest(&mut stream));
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("Content-Type: text/html\r\n"), "{answer}");
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{answer}");
+    assert!(body.contains("<p>Hello, world! I am &lt;one>.</p>"), "{answer}");
+    assert!(body.contains("<link rel=\"icon\" href=\"data:,\">"), "{answer}");
+}

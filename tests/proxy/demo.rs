@@ -18,6 +18,8 @@ fn page(address: SocketAddr) -> String {
 #[test]
 fn the_demo_shows_two_backends_taking_turns() {
     let mut proxy = Proxy::start_anywhere("--demo --port 0");
+    proxy.stdout.wait_for_text("one connection: one backend");
+    proxy.stdout.wait_for_text("Each connection leaves a line below.");
     let url = proxy
         .stdout
         .wait_for("a command to try", |line| Some(line.trim().strip_prefix("curl http://")?.to_owned()));

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 backend that answers everything with a short text naming itself.
+//! An HTTP/1.1 backend that answers everything with a short text naming itself, to browsers as a page.
 //!
 //! Every answer it can give is made at the start; a request only decides which one is copied out. Connections
 //! persist as RFC 9112 says (section 9.3), requests may be pipelined, their bodies are read and dropped.
@@ -25,7 +25,7 @@ pub struct Options {
     pub name: String,
     /// One response for each connection.
     pub close: bool,
-    /// The size of the body: the text, repeated or cut. `None` for the text once.
+    /// The size of the body: the text, repeated or cut, for everybody. `None` for the text once.
     pub body_bytes: Option<usize>,
     /// How long to think about each response.
     pub delay: Duration,
@@ -35,10 +35,13 @@ pub struct Options {
 pub struct Http {
     /// By [`Persistence`]: the connection persists because it does in HTTP/1.1, because an HTTP/1.0 client asked, not.
     answers: [Answer; 3],
+    /// The same for browsers.
+    pages: [Answer; 3],
     close: bool,
     delay: Duration,
 }
 
+#[derive(Clone)]
 struct Answer {
     bytes: Vec<u8>,
     head_bytes: usize,
@@ -50,6 +53,8 @@ pub struct Session {
     persistence: Persistence,
     /// The answer goes without its body: the request was a HEAD.
     head_only: bool,
+    /// The answer is a page.
+    page: bool,
 }
 
 enum Stage {
@@ -78,9 +83,12 @@ impl Http {
         let text = format!("Hello, world! I am {}.\n", options.name);
         let body_bytes = options.body_bytes.unwrap_or(text.len());
         let body: Vec<u8> = text.bytes().cycle().take(body_bytes).collect();
-        let answer = |connection| Answer::new(&options.name, connection, &body);
-        let answers = [answer(""), answer("Connection: keep-alive\r\n"), answer("Connection: close\r\n")];
-        Ok(Http { answers, close: options.close, delay: options.delay })
+        let plain = answers(&options.name, "text/plain", &body);
+        let pages = match options.body_bytes {
+            None => answers(&options.name, "text/html", page(&options.name, &text).as_bytes()),
+            Some(_) => plain.clone(),
+        };
+        Ok(Http { answers: plain, pages, close: options.close, delay: options.delay })
     }
 
     fn head(&self, session: &mut Session, wire: &mut Wire) -> Result<Stage, Next> {
@@ -93,7 +101,7 @@ impl Http {
             wire.output.push(CONTINUE);
         }
         wire.input.consumed(request.head_bytes);
-        session.head_only = request.is_head;
+        (session.head_only, session.page) = (request.is_head, request.wants_page);
         session.persistence = if self.close { Persistence::Close } else { request.persistence };
         Ok(Stage::Body(request.body))
     }
@@ -103,7 +111,7 @@ impl Service for Http {
     type Session = Session;
 
     fn open(&mut self) -> Session {
-        Session { stage: Stage::Head, persistence: Persistence::Default, head_only: false }
+        Session { stage: Stage::Head, persistence: Persistence::Default, head_only: false, page: false }
     }
 
     fn advance(&mut self, session: &mut Session, wire: &mut Wire) -> Next {
@@ -124,7 +132,8 @@ impl Service for Http {
                 Stage::Thinking(until) if wire.now < *until => return Next::At(*until),
                 Stage::Thinking(_) => Stage::Answering(0),
                 Stage::Answering(sent_bytes) => {
-                    let answer = self.answers[session.persistence as usize].part(session.head_only);
+                    let answers = if session.page { &self.pages } else { &self.answers };
+                    let answer = answers[session.persistence as usize].part(session.head_only);
                     *sent_bytes += wire.output.push(&answer[*sent_bytes..]);
                     match session.persistence {
                         _ if *sent_bytes < answer.len() => return Next::Write,
@@ -146,10 +155,27 @@ impl Service for Http {
     }
 }
 
+/// The answers by [`Persistence`].
+fn answers(name: &str, media_type: &str, body: &[u8]) -> [Answer; 3] {
+    ["", "Connection: keep-alive\r\n", "Connection: close\r\n"]
+        .map(|connection| Answer::new(name, connection, media_type, body))
+}
+
+/// The text as a page, which has its icon with it: a browser that came back for one would take the turn of the next
+/// request, and show the same backend again and again.
+fn page(name: &str, text: &str) -> String {
+    let [name, text] = [name, text].map(|text| text.replace('&', "&amp;").replace('<', "&lt;"));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<title>{name}</title>\n<link rel=\"icon\" href=\"data:,\">\n\
+         <p>{text}</p>\n</html>\n",
+        text = text.trim_end()
+    )
+}
+
 impl Answer {
-    fn new(name: &str, connection: &str, body: &[u8]) -> Self {
+    fn new(name: &str, connection: &str, media_type: &str, body: &[u8]) -> Self {
         let head = format!(
-            "HTTP/1.1 200 OK\r\nServer: {name}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{connection}\r\n",
+            "HTTP/1.1 200 OK\r\nServer: {name}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n{connection}\r\n",
             body.len()
         );
         Answer { head_bytes: head.len(), bytes: [head.as_bytes(), body].concat() }

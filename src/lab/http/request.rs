@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) is_head: bool,
     pub(super) persistence: Persistence,
     pub(super) expects_continue: bool,
+    /// It comes from a browser, or from something that wants what a browser gets.
+    pub(super) wants_page: bool,
     pub(super) body: Body,
 }
 
@@ -60,6 +62,7 @@ struct Fields<'a> {
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
+    wants_page: bool,
 }
 
 fn interpret(request: &httparse::Request, head_bytes: usize) -> Result<Request, &'static str> {
@@ -88,6 +91,7 @@ fn interpret(request: &httparse::Request, head_bytes: usize) -> Result<Request, 
         is_head: request.method == Some("HEAD"),
         persistence,
         expects_continue: fields.expects_continue && is_http_11 && !matches!(body, Body::Length(0)),
+        wants_page: fields.wants_page,
         body,
     })
 }
@@ -114,6 +118,8 @@ fn gather<'a>(headers: &[Header<'a>]) -> Result<Fields<'a>, &'static str> {
             fields.keep_alive |= lists(value, b"keep-alive");
         } else if is("expect") {
             fields.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
+        } else if is("accept") {
+            fields.wants_page |= lists(value, b"text/html");
         }
     }
     Ok(fields)

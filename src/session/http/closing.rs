@@ -148,7 +148,10 @@ impl<N: Net> Http<N> {
     /// The last thing done to a session: gives back what it holds, and writes the line of a request cut short.
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
         match &self.phase {
-            Phase::Tunnel(duplex) => self.response_bytes = duplex.moved_bytes().1,
+            Phase::Tunnel(duplex) => {
+                let before_bytes = self.current.as_ref().map_or(0, |current| current.record.before_bytes);
+                self.response_bytes = duplex.moved_bytes().1.saturating_sub(before_bytes);
+            }
             Phase::Relaying(relay) => {
                 self.response_bytes = relay.content_bytes();
                 if relay.until_close {

@@ -25,6 +25,8 @@ pub(super) struct Record {
     pub(super) status: u16,
     /// Who serves it.
     pub(super) backend: Option<BackendId>,
+    /// In a tunnel: what had come from backends on this connection before it began.
+    pub(super) before_bytes: u64,
     /// Method, target, referer and agent, one after the other.
     text: Vec<u8>,
     ends: [u16; 4],
@@ -68,6 +70,7 @@ impl<N: Net> Http<N> {
     /// The exchange is over: counts it, and writes its line.
     pub(super) fn record(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
         let request_bytes = self.current.as_ref().map_or(0, |current| current.body.content_bytes());
+        let response_bytes = std::mem::take(&mut self.response_bytes);
         let Some(Current { facts, started, retries, mut record, .. }) = self.current.take() else { return };
         if record.status == 0 && reason.ender == crate::session::Ender::Peer(crate::token::Side::Client) {
             // The client did not wait for an answer: as nginx writes it.
@@ -91,7 +94,7 @@ impl<N: Net> Http<N> {
             target: record.text(1).unwrap_or_default(),
             version,
             status: record.status,
-            response_bytes: self.response_bytes,
+            response_bytes,
             request_bytes,
             referer: record.text(2),
             user_agent: record.text(3),

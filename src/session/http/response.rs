@@ -159,6 +159,10 @@ impl<N: Net> Http<N> {
     fn switch(&mut self, ctx: &mut Ctx<N>) -> Step {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         self.up.forget(&mut ctx.buffers);
+        if let Some(current) = &mut self.current {
+            // The head is on its way, and all before it is out.
+            current.record.before_bytes = self.down.moved_bytes() + ctx.scratch.len() as u64;
+        }
         let (up, down) = (std::mem::take(&mut self.up), std::mem::take(&mut self.down));
         self.phase = Phase::Tunnel(Box::new(Duplex::continued(relay.link, up, down, ctx.now)));
         Step::On
