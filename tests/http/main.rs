@@ -8,6 +8,7 @@ mod crowd;
 mod curl;
 mod demo;
 mod identity;
+mod limits;
 mod load;
 mod operation;
 mod origin;

@@ -1,18 +1,13 @@
 //! SIGTERM and SIGINT: no new clients, those connected may finish, and the exit code says whether they did.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use rustix::process::Signal;
 
 use crate::support::{
-    Proxy, Scripted, assert_connected, expect_end, finish_sending, greeter, letter, reset, rest, say,
-    wait_until,
+    Proxy, Scripted, assert_connected, expect_end, finish_sending, greeter, letter, rest, say, wait_until,
+    wait_until_refused,
 };
-
-/// Closed listeners are seen from outside only by who is refused.
-fn wait_until_refused(address: SocketAddr) {
-    wait_until("connections to be refused", || TcpStream::connect(address).map(reset).is_err());
-}
 
 #[test]
 fn connections_may_finish_while_new_ones_are_refused() {

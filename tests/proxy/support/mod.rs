@@ -7,6 +7,7 @@ mod program;
 mod streams;
 
 use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use ::lbproxy::net::os::now;
@@ -59,4 +60,9 @@ pub(crate) fn require(program: &str) -> bool {
         skipped(&format!("{program} is not installed"));
     }
     installed
+}
+
+/// Closed listeners are seen from outside only by who is refused.
+pub(crate) fn wait_until_refused(address: SocketAddr) {
+    wait_until("connections to be refused", || TcpStream::connect(address).map(reset).is_err());
 }

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     LBPROXY, Proxy, Scripted, Served, expect, expect_end, rest, rest_until_reset, say, serve,
+    wait_until_refused,
 };
 
 fn http_before(backends: &[SocketAddr], arguments: &str) -> Proxy {
@@ -240,7 +241,7 @@ fn clients_that_never_ask_do_not_hold_up_a_drain() {
     let (mut silent, mut late) = (proxy.connect(), proxy.connect());
     proxy.wait_for_sockets(2);
     proxy.signal(Signal::TERM);
-    proxy.stderr.wait_for_text("draining");
+    wait_until_refused(proxy.address());
     say(&mut late, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut serving = server.accept();
     request(&mut serving);
