@@ -15,5 +15,6 @@ mod outages;
 mod policies;
 mod resets;
 mod start;
+#[allow(dead_code, reason = "the tests of HTTP mode use the rest of it")]
 mod support;
 mod timeouts;
