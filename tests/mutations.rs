@@ -31,8 +31,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "ignore the epoch of an event",
         file: "src/table.rs",
-        find: "(*epoch == id.epoch).then_some(tenant)",
-        replace: "Some(tenant)",
+        find: "self.slots.get_mut(id.slot as usize)?;\n        (*epoch == id.epoch).then_some(tenant)",
+        replace: "self.slots.get_mut(id.slot as usize)?;\n        let _ = epoch;\n        Some(tenant)",
     },
     Mutation {
         what: "forget that a connection to a backend is gone",

@@ -15,6 +15,15 @@ pub(super) struct FramingFields {
 }
 
 impl FramingFields {
+    /// Reads the Content-Length of a request. Several that say the same could be taken for one (RFC 9110, 8.6), but
+    /// whoever sends them is up to something.
+    pub(super) fn only_content_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        match self.length {
+            Some(_) => Err(Refusal::new(400, "repeated_content_length")),
+            None => self.content_length(value),
+        }
+    }
+
     /// Reads one Content-Length. Several that say the same are as good as one (RFC 9110, 8.6).
     pub(super) fn content_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
         let length = decimal(value).ok_or(Refusal::new(400, "bad_content_length"))?;
@@ -31,6 +40,8 @@ impl FramingFields {
             let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
             if coding.is_empty() {
                 self.bad_coding.get_or_insert(Refusal::new(400, "empty_transfer_coding"));
+            } else if !coding.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')) {
+                self.bad_coding.get_or_insert(Refusal::new(400, "bad_transfer_coding"));
             } else if !is_chunked && !is_known(coding) {
                 self.bad_coding.get_or_insert(Refusal::new(501, "unknown_transfer_coding"));
             }

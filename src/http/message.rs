@@ -24,6 +24,12 @@ impl Method {
     pub fn is_idempotent(self) -> bool {
         self != Method::Other
     }
+
+    /// Whether content in its request means something (RFC 9110, 9.3). Where it does not, there are backends that leave
+    /// it unread, and take it for the next request.
+    pub fn defines_content(self) -> bool {
+        !matches!(self, Method::Get | Method::Head | Method::Delete | Method::Trace)
+    }
 }
 
 /// The versions spoken here.

@@ -18,7 +18,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Appends the whole answer, and returns how much of it is the body.
+    /// Appends the whole answer. Returns how much of it is the body.
     pub fn write(&self, out: &mut Vec<u8>) -> usize {
         let Canned { line, message, .. } = canned(self.status).unwrap_or(&INTERNAL);
         // Nothing here needs an escape in JSON: a test says so.

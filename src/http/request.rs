@@ -59,6 +59,8 @@ pub fn parse<'h, 'b>(
     fields: &'h mut Fields<'b>,
     limits: &HeadLimits,
 ) -> Result<Option<Request<'h, 'b>>, Refusal> {
+    // What lies beyond the limit is never looked at, so a head has the same fate however it arrives.
+    let bytes = &bytes[..bytes.len().min(limits.head_bytes)];
     let skipped = start_line::empty_lines(bytes)?;
     let head = &bytes[skipped..];
     let Fields { storage, kinds } = fields;
@@ -70,15 +72,13 @@ pub fn parse<'h, 'b>(
             start_line::check_incomplete_request(head, bytes.len(), limits)?;
             return Ok(None);
         }
+        Err(httparse::Error::Version) if start_line::may_become_version(head) => return Ok(None),
         Err(error) => return Err(start_line::explain_request(head, error, limits)),
     };
     let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
         return Err(Refusal::new(400, "bad_request_line"));
     };
     start_line::check_sizes(method.len(), target.len(), limits)?;
-    if skipped + len > limits.head_bytes {
-        return Err(Refusal::new(431, "head_too_large"));
-    }
     if fields::has_bare_lf(&head[..len]) {
         return Err(Refusal::new(400, "bare_lf"));
     }
@@ -119,7 +119,7 @@ impl<'b> Seen<'b> {
                     seen.hosts += 1;
                     seen.host = field.value;
                 }
-                Kind::ContentLength => seen.framing.content_length(field.value)?,
+                Kind::ContentLength => seen.framing.only_content_length(field.value)?,
                 Kind::TransferEncoding => seen.framing.transfer_encoding(field.value),
                 Kind::FramingAlias => return Err(Refusal::new(400, "framing_field_with_underscore")),
                 Kind::Connection => seen.options.read(field.value)?,

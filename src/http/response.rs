@@ -90,6 +90,7 @@ fn read<'h, 'b>(
     limits: &HeadLimits,
     method: Method,
 ) -> Result<Option<Response<'h, 'b>>, Refusal> {
+    let bytes = &bytes[..bytes.len().min(limits.head_bytes)];
     if let Some(b'\r' | b'\n') = bytes.first() {
         return Err(Refusal::new(502, "empty_line_before_status"));
     }
@@ -110,9 +111,6 @@ fn read<'h, 'b>(
     let (Some(minor), Some(status @ 100..=599)) = (parsed.version, parsed.code) else {
         return Err(Refusal::new(502, "bad_status"));
     };
-    if len > limits.head_bytes {
-        return Err(Refusal::new(502, "head_too_large"));
-    }
     if fields::has_bare_lf(&bytes[..len]) {
         return Err(Refusal::new(502, "bare_lf"));
     }

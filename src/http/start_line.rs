@@ -54,6 +54,15 @@ pub(super) fn explain_request(head: &[u8], error: httparse::Error, limits: &Head
     }
 }
 
+/// Whether the request line breaks off in a version that httparse does not know, and has yet to be told from garbage.
+pub(super) fn may_become_version(head: &[u8]) -> bool {
+    const LONGEST: usize = 16;
+    let mut parts = head.splitn(3, |byte| *byte == b' ').skip(2);
+    parts.next().and_then(|version| version.strip_prefix(b"HTTP/")).is_some_and(|numbers| {
+        numbers.len() < LONGEST && numbers.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    })
+}
+
 fn check_request_line(head: &[u8], limits: &HeadLimits) -> Result<(), Refusal> {
     let (method, rest) = split(head, is_token_byte);
     check_sizes(method.len(), 0, limits)?;

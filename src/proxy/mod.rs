@@ -34,6 +34,8 @@ pub struct Proxy<N: Net> {
     run_queue: VecDeque<SessionId>,
     /// Events of the current turn; kept for its memory.
     events: Vec<Event>,
+    /// Whom they concern; the same.
+    awake: Vec<SessionId>,
     /// Set once connections are only let finish.
     drain_deadline: Option<Instant>,
 }
@@ -56,6 +58,9 @@ impl<N: Net> Proxy<N> {
         listeners: Vec<(N::Listener, usize)>,
         max_connections: usize,
     ) -> io::Result<Proxy<N>> {
+        // A session uses one connection to a backend at a time, so this leaves each its two descriptors, and those that
+        // wait for reuse have what the sessions do not need.
+        ctx.links.limit(max_connections);
         Ok(Proxy {
             listeners: Listeners::register(listeners, &mut ctx.net)?,
             ctx,
@@ -66,6 +71,7 @@ impl<N: Net> Proxy<N> {
             timers: Timers::default(),
             run_queue: VecDeque::new(),
             events: Vec::new(),
+            awake: Vec::new(),
             drain_deadline: None,
         })
     }
@@ -146,29 +152,37 @@ impl<N: Net> Proxy<N> {
         Some(next.saturating_duration_since(now))
     }
 
+    /// Tells everybody what happened before anybody has a turn: what an idle connection has to say disqualifies it, and
+    /// must not be taken for the answer to a request that came with the same batch.
     fn hand_out_events(&mut self) {
+        self.awake.clear();
         for index in 0..self.events.len() {
             let event = self.events[index];
             match event.token {
-                Token::Client(id) => self.wake(id, &event),
-                Token::Backend(link) => {
-                    if let Some(id) = self.ctx.links.route(link, &event) {
-                        self.wake(id, &event);
-                    }
-                }
+                Token::Client(id) => self.note(id, &event),
+                Token::Backend(link) => match self.ctx.links.session(link) {
+                    Some(id) => self.note(id, &event),
+                    None => self.ctx.links.note(link, &event),
+                },
                 Token::Listener(index) => self.listeners.note(index),
                 // Whoever woke us looks at the flags it set once this turn is over.
                 Token::Waker => {}
             }
         }
+        for index in 0..self.awake.len() {
+            let id = self.awake[index];
+            if self.sessions.get(id).is_some_and(|tenant| !tenant.queued) {
+                self.step(id);
+            }
+        }
     }
 
-    /// Hands an event to the session it concerns, whose turn it is then unless it waits for one anyway.
-    fn wake(&mut self, id: SessionId, event: &Event) {
+    /// Hands an event to the session it concerns, whose turn comes next unless it waits for one anyway.
+    fn note(&mut self, id: SessionId, event: &Event) {
         let Some(tenant) = self.sessions.get_mut(id) else { return };
         tenant.session.note(event);
-        if !tenant.queued {
-            self.step(id);
+        if !tenant.queued && self.awake.last() != Some(&id) {
+            self.awake.push(id);
         }
     }
 
@@ -197,6 +211,8 @@ impl<N: Net> Proxy<N> {
                 Accepted::Nothing => return false,
                 Accepted::Paused => {
                     self.ctx.metrics.accept_pauses += 1;
+                    // Descriptors or memory, most likely: after the pause, the next batch will find some.
+                    let _ = (0..ACCEPT_BATCH).all(|_| self.ctx.links.yield_one());
                     return false;
                 }
             }

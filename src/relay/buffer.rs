@@ -36,6 +36,17 @@ impl Buffer {
         self.space()
     }
 
+    /// Makes space at the end of what was consumed at the front, but for this much headroom. False, and nothing is
+    /// changed, if that would not come to `least_bytes` of space.
+    pub fn reclaim(&mut self, headroom_bytes: usize, least_bytes: usize) -> bool {
+        let gained = (self.start as usize).saturating_sub(headroom_bytes);
+        let is_enough = gained > 0 && self.space().len() + gained >= least_bytes;
+        if is_enough {
+            self.shift_to(headroom_bytes as u32);
+        }
+        is_enough
+    }
+
     /// The length of what [`Buffer::make_room`] returns.
     pub fn room_bytes(&self) -> usize {
         self.bytes.len() - self.filled().len()
@@ -151,14 +162,26 @@ impl BufferPool {
 
     /// Puts what a small buffer holds into one of full size. False if it is one already.
     pub fn grow(&mut self, buffer: &mut Buffer, headroom_bytes: usize) -> bool {
-        if buffer.bytes.len() >= self.size_bytes {
-            return false;
+        let is_small = buffer.bytes.len() < self.size_bytes;
+        if is_small {
+            self.enlarge(buffer, headroom_bytes);
         }
-        let mut larger = self.take();
-        larger.leave_headroom(headroom_bytes);
+        is_small
+    }
+
+    /// Puts what a buffer holds into a larger one, with this much room besides: one of full size, or, where even that
+    /// does not suffice, one that is made for this and not kept.
+    pub fn enlarge(&mut self, buffer: &mut Buffer, room_bytes: usize) {
+        let needed = buffer.filled().len() + room_bytes;
+        let mut larger = if needed <= self.size_bytes {
+            self.take()
+        } else {
+            self.in_use += 1;
+            Buffer::new(needed)
+        };
+        larger.leave_headroom(room_bytes);
         larger.push(buffer.filled());
         self.give(std::mem::replace(buffer, larger));
-        true
     }
 
     /// Returns a buffer; what it still holds is forgotten.
@@ -166,7 +189,7 @@ impl BufferPool {
         self.in_use -= 1;
         (buffer.start, buffer.end) = (0, 0);
         let free = if buffer.bytes.len() < self.size_bytes { &mut self.free_small } else { &mut self.free };
-        if free.len() < MAX_FREE {
+        if free.len() < MAX_FREE && buffer.bytes.len() <= self.size_bytes {
             free.push(buffer);
         }
     }
@@ -241,6 +264,29 @@ mod tests {
         buffer.consumed(3);
         assert!(buffer.is_empty());
         assert_eq!(buffer.space().len(), 8, "an empty buffer starts over");
+    }
+
+    #[test]
+    fn headroom_is_left_where_space_is_made() {
+        let mut buffer = BufferPool::new(16).take();
+        buffer.leave_headroom(4);
+        buffer.produced(12);
+        assert!(!buffer.reclaim(4, 1), "nothing was consumed");
+        buffer.consumed(6);
+        assert!(!buffer.reclaim(4, 7));
+        assert!(buffer.reclaim(4, 6));
+        assert_eq!((buffer.space().len(), buffer.filled().len(), buffer.room_bytes()), (6, 6, 10));
+    }
+
+    #[test]
+    fn what_is_made_for_one_use_is_not_kept() {
+        let mut pool = BufferPool::new(8);
+        let mut buffer = pool.take();
+        buffer.push(b"12345678");
+        pool.enlarge(&mut buffer, 3);
+        assert_eq!((buffer.filled(), buffer.room_bytes()), (&b"12345678"[..], 3));
+        pool.give(buffer);
+        assert_eq!((pool.in_use(), pool.free.len()), (0, 1));
     }
 
     #[test]

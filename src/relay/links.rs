@@ -22,6 +22,8 @@ pub struct Links<S> {
     /// Idle connections by pool and backend, in the order in which they began to wait.
     idle: Vec<Vec<VecDeque<LinkId>>>,
     max_idle: usize,
+    /// Beyond so many, in use and waiting, one that waits makes way for a new one.
+    most: usize,
     idle_timeout: Duration,
     /// No idle connection is due before; there may be none.
     look_at: Option<Instant>,
@@ -41,11 +43,20 @@ enum Holder<S> {
 impl<S: Socket> Links<S> {
     /// Keeps at most `max_idle` connections to each backend waiting, and none for longer than `idle_timeout`.
     pub fn new(max_idle: usize, idle_timeout: Duration) -> Links<S> {
-        Links { holders: Table::default(), idle: Vec::new(), max_idle, idle_timeout, look_at: None }
+        let most = usize::MAX;
+        Links { holders: Table::default(), idle: Vec::new(), max_idle, most, idle_timeout, look_at: None }
+    }
+
+    /// Lets there be no more than `most` connections, in use and waiting, unless all of them are in use.
+    pub fn limit(&mut self, most: usize) {
+        self.most = most;
     }
 
     /// A name for a connection that `session` is about to make. It is held until [`Links::close`] or [`Links::park`].
     pub fn open(&mut self, session: SessionId) -> LinkId {
+        if self.holders.len() >= self.most {
+            self.yield_one();
+        }
         self.holders.insert(|_| Holder::Session(session))
     }
 
@@ -62,19 +73,14 @@ impl<S: Socket> Links<S> {
         }
     }
 
-    /// Whom an event of this connection concerns. If nobody, because it waits, then whatever the backend has to say,
-    /// an end or bytes that nobody asked for, disqualifies it.
-    pub fn route(&mut self, id: LinkId, event: &Event) -> Option<SessionId> {
-        match self.holders.get(id)? {
-            Holder::Session(session) => Some(*session),
-            Holder::Idle { seat: (pool, backend), .. } => {
-                if event.readable || event.read_closed || event.error {
-                    let waiting = &mut self.idle[*pool][backend.index()];
-                    waiting.retain(|waiting| *waiting != id);
-                    self.holders.remove(id);
-                }
-                None
-            }
+    /// Takes in an event. Whatever a backend has to say on a connection that waits, an end or bytes that nobody asked
+    /// for, disqualifies that connection.
+    pub fn note(&mut self, id: LinkId, event: &Event) {
+        if (event.readable || event.read_closed || event.error)
+            && let Some(Holder::Idle { seat: (pool, backend), .. }) = self.holders.get(id)
+        {
+            self.idle[*pool][backend.index()].retain(|waiting| *waiting != id);
+            self.holders.remove(id);
         }
     }
 

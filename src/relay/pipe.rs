@@ -60,8 +60,8 @@ pub enum Progress {
 /// What came of reading without a sink.
 #[derive(Debug)]
 pub enum Filled {
-    /// More bytes.
-    More,
+    /// So many more bytes.
+    More(usize),
     /// Nothing now: an event will follow.
     Nothing,
     /// There is no room for more.
@@ -72,7 +72,13 @@ pub enum Filled {
     Broke(io::Error),
 }
 
+/// Reading less than this is not worth moving what is held.
+const LEAST_BYTES: usize = 1024;
+
 impl Pipe {
+    /// Room that [`Pipe::replace`] leaves for what a gate puts around the body that came with a head.
+    pub const SPARE_BYTES: usize = 32;
+
     /// Bytes written to the sink so far.
     pub fn moved_bytes(&self) -> u64 {
         self.moved_bytes
@@ -110,7 +116,7 @@ impl Pipe {
         budget_bytes: usize,
         buffers: &mut BufferPool,
     ) -> Progress {
-        let stop_at = self.moved_bytes + budget_bytes as u64;
+        let mut budget_bytes = budget_bytes;
         loop {
             let refused = self.pass(gate).err();
             match self.flush(sink, buffers) {
@@ -130,11 +136,13 @@ impl Pipe {
             if self.state == State::Broken || !source.readable() {
                 return Progress::Waiting;
             }
-            if self.moved_bytes >= stop_at {
+            if budget_bytes == 0 {
                 return Progress::Spent;
             }
             match self.read(source, G::HEADROOM_BYTES, G::TAILROOM_BYTES, BufferPool::take, buffers) {
-                Filled::More | Filled::Nothing => {}
+                // What was read counts, not what was written: a gate may drop much of it.
+                Filled::More(count) => budget_bytes = budget_bytes.saturating_sub(count),
+                Filled::Nothing => {}
                 Filled::Full => return Progress::Refused(Refusal::new(400, "framing_too_long")),
                 Filled::Ended => match self.source_finished(gate, buffers) {
                     Ok(()) => {}
@@ -208,18 +216,19 @@ impl Pipe {
         self.kept == self.cleared
     }
 
-    /// Puts `new` in the place of the first `old` bytes of [`Pipe::unread`], to be written. False, and nothing is
-    /// changed, if there is no room for it.
-    pub fn replace(&mut self, old: usize, new: &[u8], buffers: &mut BufferPool) -> bool {
+    /// Puts `new` in the place of the first `old` bytes of [`Pipe::unread`], to be written. [`Pipe::SPARE_BYTES`] of
+    /// room are left.
+    pub fn replace(&mut self, old: usize, new: &[u8], buffers: &mut BufferPool) {
         let cleared = self.cleared as usize;
         let held = self.held.get_or_insert_with(|| buffers.take_small());
-        let fits = held.splice(cleared, old, new)
-            || (buffers.grow(held, new.len()) && held.splice(cleared, old, new));
-        if fits {
-            self.cleared += new.len() as u32;
+        let needed = new.len() + Pipe::SPARE_BYTES;
+        if held.room_bytes() + old < needed {
+            buffers.enlarge(held, needed);
         }
+        let fits = held.splice(cleared, old, new);
+        debug_assert!(fits);
+        self.cleared += new.len() as u32;
         self.drop_if_empty(buffers);
-        fits
     }
 
     /// From now on what is written is kept, so that it can be written again, until [`Pipe::forget`] or until the room is
@@ -311,12 +320,9 @@ impl Pipe {
         if buffer.is_empty() {
             buffer.leave_headroom(headroom_bytes);
         }
-        if buffer.space().len() <= tailroom_bytes {
-            if buffer.room_bytes() > tailroom_bytes {
-                buffer.make_room();
-            } else {
-                buffers.grow(buffer, headroom_bytes);
-            }
+        let is_full = buffer.space().len() <= tailroom_bytes;
+        if is_full && !buffer.reclaim(headroom_bytes, tailroom_bytes + LEAST_BYTES) {
+            buffers.grow(buffer, headroom_bytes);
         }
         let Some(space_bytes) = buffer.space().len().checked_sub(tailroom_bytes).filter(|bytes| *bytes > 0)
         else {
@@ -326,7 +332,7 @@ impl Pipe {
             Ok(Some(0)) => Filled::Ended,
             Ok(Some(count)) => {
                 buffer.produced(count);
-                Filled::More
+                Filled::More(count)
             }
             Ok(None) => Filled::Nothing,
             Err(error) => Filled::Broke(error),

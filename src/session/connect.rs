@@ -3,7 +3,7 @@
 //! No byte of the client has been read yet, so trying elsewhere is always safe here.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::Cause;
@@ -182,10 +182,13 @@ fn start<N: Net>(seeker: Seeker, tried: &mut Tried, ctx: &mut Ctx<N>) -> Start<N
 
 fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::Socket> {
     let id = ctx.links.open(session);
-    let connecting = ctx.net.connect(lease.backend().address).and_then(|mut socket| {
-        ctx.net.register(&mut socket, Token::Backend(id))?;
-        Ok(socket)
-    });
+    let connecting = loop {
+        match open_socket(lease.backend().address, id, ctx) {
+            // A connection that waits is worth less than one that is needed now.
+            Err(error) if is_exhaustion(&error) && ctx.links.yield_one() => {}
+            outcome => break outcome,
+        }
+    };
     match connecting {
         Ok(socket) => {
             let give_up_at = ctx.now + ctx.config.timeouts.connect;
@@ -205,6 +208,12 @@ fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<
             Start::Failed
         }
     }
+}
+
+fn open_socket<N: Net>(address: SocketAddr, id: LinkId, ctx: &mut Ctx<N>) -> io::Result<N::Socket> {
+    let mut socket = ctx.net.connect(address)?;
+    ctx.net.register(&mut socket, Token::Backend(id))?;
+    Ok(socket)
 }
 
 fn fail<N: Net>(link: Link<N::Socket>, error: &io::Error, ctx: &mut Ctx<N>) {

@@ -22,10 +22,10 @@ pub use http::Http;
 pub use reason::{Cause, Ender, Reason};
 pub use tcp::Tcp;
 
-/// A session of whatever kind its frontend asks for.
+/// A session of whatever kind its frontend asks for; boxed, so that neither pays for the size of the other.
 pub enum Session<N: Net> {
     /// Bytes: a backend for the connection.
-    Tcp(Tcp<N>),
+    Tcp(Box<Tcp<N>>),
     /// HTTP: a backend for each request.
     Http(Box<Http<N>>),
 }
@@ -42,7 +42,7 @@ impl<N: Net> Session<N> {
         // A dual-stack listener shows IPv4 clients as ::ffff:a.b.c.d; logs and policies want what they are.
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         match ctx.config.frontends[frontend].mode {
-            Mode::Tcp => Session::Tcp(Tcp::new(id, socket, address, frontend, ctx)),
+            Mode::Tcp => Session::Tcp(Box::new(Tcp::new(id, socket, address, frontend, ctx))),
             Mode::Http => Session::Http(Box::new(Http::new(id, socket, address, frontend, ctx))),
         }
     }

@@ -8,6 +8,7 @@ mod failures;
 mod fewest_connections;
 mod half_close;
 mod hashing;
+mod http;
 mod listening;
 mod log;
 mod many;

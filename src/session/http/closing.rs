@@ -1,8 +1,8 @@
 //! How exchanges end, and with them, perhaps, the client's connection.
 
-use super::{Current, Http, LINGER, Phase, Relay, Step};
+use super::{Current, Http, LINGER_MAX, Phase, Step};
 use crate::ctx::Ctx;
-use crate::http::exchange::{Event, Exchange};
+use crate::http::exchange::{self, Event, Exchange};
 use crate::http::reply::Reply;
 use crate::http::{Framing, Method, Refusal, Version};
 use crate::net::{Net, Socket};
@@ -23,7 +23,7 @@ impl<N: Net> Http<N> {
         if self.exchange.is_unanswered() {
             self.answer(refusal.status, reason, ctx)
         } else {
-            self.abort(reason)
+            Step::close(reason)
         }
     }
 
@@ -32,11 +32,15 @@ impl<N: Net> Http<N> {
         self.leave_backend(ctx);
         if !self.down.owes_nothing() {
             // The client may have a part of an interim head, and reads no further: nothing can follow it.
-            return self.abort(reason);
+            return Step::close(reason);
         }
         let keep_alive = self.current.as_ref().is_some_and(|current| {
-            // Ours is told how by its version only, and a body that nobody read would pass for a request.
-            let is_read = matches!(current.facts.framing, Framing::Empty | Framing::Length(0));
+            // A body that nobody read would pass for a request.
+            let is_read = self.exchange.request == exchange::Request::Sent
+                || matches!(current.facts.framing, Framing::Empty | Framing::Length(0));
+            // A pipe that broke has lost what it held, perhaps the start of the next request.
+            let is_read = is_read && !self.up.is_over();
+            // HTTP/1.0 would have to be told.
             is_read && current.facts.keep_alive && current.facts.version > Version::Http10
         }) && !ctx.draining;
         let (id, started) = (self.id, self.since);
@@ -88,16 +92,18 @@ impl<N: Net> Http<N> {
 
     /// The response is written: what becomes of both connections.
     pub(super) fn finish_exchange(&mut self, ctx: &mut Ctx<N>) -> Step {
-        let Phase::Relaying(Relay { link, body, .. }) = std::mem::replace(&mut self.phase, Phase::Head)
-        else {
-            return Step::On;
-        };
-        self.response_bytes = body.map_or(0, |body| body.0.content_bytes());
+        let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
+        self.response_bytes = relay.content_bytes();
+        let link = relay.link;
         // Bytes beyond the response belong to nothing that was asked.
         let extra = !self.down.unread().is_empty();
         self.down.drop_held(&mut ctx.buffers);
         let pool = ctx.config.frontends[self.frontend].pool;
-        if self.exchange.backend_stays() && !extra {
+        // Another answer may be on its way if the backend took an unexpected body for a request.
+        let is_in_step = self.current.as_ref().is_some_and(|current| {
+            current.facts.method.defines_content() || current.body.content_bytes() == 0
+        });
+        if self.exchange.backend_stays() && !extra && is_in_step {
             link.park(pool, ctx)
         } else {
             link.close(ctx)
@@ -116,29 +122,24 @@ impl<N: Net> Http<N> {
         self.take_leave(reason, ctx)
     }
 
-    /// The response cannot be completed, and the client must not take it for complete.
-    pub(super) fn abort(&mut self, reason: Reason) -> Step {
-        // Where the end of the body is told by closing, only a reset tells that this is not it.
-        if matches!(self.phase, Phase::Relaying(Relay { until_close: true, .. })) {
-            self.client.reset_on_close();
-        }
-        Step::close(reason)
-    }
-
     /// Reads, and forgets, what a client sends that was told of the end.
     pub(super) fn linger(&mut self, ctx: &mut Ctx<N>) -> Step {
-        let Phase::Lingering { until, reason } = self.phase else { return Step::On };
+        let Phase::Lingering { reason, .. } = self.phase else { return Step::On };
         for _ in 0..LINGER_READS {
-            if ctx.now >= until {
+            if self.client.readable() {
+                let filled = self.up.fill_large(&mut self.client, 0, &mut ctx.buffers);
+                self.up.drop_held(&mut ctx.buffers);
+                match filled {
+                    Filled::More(_) => self.since = ctx.now,
+                    Filled::Ended | Filled::Broke(_) => return Step::close(reason),
+                    Filled::Nothing | Filled::Full => {}
+                }
+            }
+            if self.deadline(ctx).is_some_and(|at| at <= ctx.now) {
                 return Step::close(reason);
             }
             if !self.client.readable() {
                 return Step::Stop(Next::Wait);
-            }
-            let filled = self.up.fill_large(&mut self.client, 0, &mut ctx.buffers);
-            self.up.drop_held(&mut ctx.buffers);
-            if matches!(filled, Filled::Ended | Filled::Broke(_)) {
-                return Step::close(reason);
             }
         }
         Step::Stop(Next::Again)
@@ -146,12 +147,17 @@ impl<N: Net> Http<N> {
 
     /// The last thing done to a session: gives back what it holds, and writes the line of a request cut short.
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        match (&self.phase, &self.current) {
-            (Phase::Relaying(Relay { body: Some(body), .. }), _) => {
-                self.response_bytes = body.0.content_bytes()
+        match &self.phase {
+            Phase::Tunnel(duplex) => {
+                let before_bytes = self.current.as_ref().map_or(0, |current| current.record.before_bytes);
+                self.response_bytes = duplex.moved_bytes().1.saturating_sub(before_bytes);
             }
-            (Phase::Tunnel(duplex), Some(current)) => {
-                self.response_bytes = duplex.moved_bytes().1.saturating_sub(current.record.before_bytes);
+            Phase::Relaying(relay) => {
+                self.response_bytes = relay.content_bytes();
+                if relay.until_close {
+                    // Where the end of the body is told by closing, only a reset tells that this is not it.
+                    self.client.reset_on_close();
+                }
             }
             _ => {}
         }
@@ -187,7 +193,8 @@ impl<N: Net> Http<N> {
         if self.client.socket.shutdown_write().is_err() {
             return Step::close(reason);
         }
-        self.phase = Phase::Lingering { until: ctx.now + LINGER, reason };
+        self.since = ctx.now;
+        self.phase = Phase::Lingering { until: ctx.now + LINGER_MAX, reason };
         Step::On
     }
 }

@@ -2,13 +2,37 @@
 
 use crate::http::body::{CHUNK_START_MAX, LAST_CHUNK, chunk_start};
 use crate::http::{Body, Refusal};
-use crate::relay::{Buffer, Gate};
+use crate::relay::{Buffer, Gate, Pipe};
 
 /// Room in front of a head for what its forwarded form has more: Via, a cookie, the names of earlier hops.
 pub(super) const HEADROOM_BYTES: usize = 512;
 
 /// Lets one body through.
-pub(super) struct BodyGate(pub(super) Body);
+pub(super) struct BodyGate {
+    body: Body,
+    /// More content than this does not pass.
+    most_bytes: u64,
+}
+
+/// A request body beyond `max_body_bytes`.
+pub(super) const BODY_TOO_LARGE: Refusal = Refusal::new(413, "body_too_large");
+
+impl BodyGate {
+    /// For a body of any size.
+    pub(super) fn new(body: Body) -> BodyGate {
+        BodyGate { body, most_bytes: u64::MAX }
+    }
+
+    /// For a body of at most `most_bytes`.
+    pub(super) fn bounded(body: Body, most_bytes: Option<u64>) -> BodyGate {
+        BodyGate { body, most_bytes: most_bytes.unwrap_or(u64::MAX) }
+    }
+
+    /// Bytes of content passed so far.
+    pub(super) fn content_bytes(&self) -> u64 {
+        self.body.content_bytes()
+    }
+}
 
 impl Gate for BodyGate {
     const HEADROOM_BYTES: usize = HEADROOM_BYTES;
@@ -16,8 +40,11 @@ impl Gate for BodyGate {
 
     fn pass(&mut self, held: &mut Buffer, from: usize) -> Result<usize, Refusal> {
         let size = held.filled().len() - from;
-        let passed = self.0.pass(&mut held.filled_mut()[from..])?;
-        if self.0.wraps() {
+        let passed = self.body.pass(&mut held.filled_mut()[from..])?;
+        if self.body.content_bytes() > self.most_bytes {
+            return Err(BODY_TOO_LARGE);
+        }
+        if self.body.wraps() {
             return wrap(held, from, size);
         }
         // What was taken and not put again leaves a gap.
@@ -26,18 +53,18 @@ impl Gate for BodyGate {
     }
 
     fn end(&mut self, held: &mut Buffer) -> Result<usize, Refusal> {
-        self.0.end()?;
-        Ok(if self.0.wraps() { held.push(LAST_CHUNK) } else { 0 })
+        self.body.end()?;
+        Ok(if self.body.wraps() { held.push(LAST_CHUNK) } else { 0 })
     }
 
     fn is_done(&self) -> bool {
-        self.0.is_done()
+        self.body.is_done()
     }
 }
 
 /// Makes a chunk of the last `size` bytes.
 fn wrap(held: &mut Buffer, from: usize, size: usize) -> Result<usize, Refusal> {
-    const _: () = assert!(CHUNK_START_MAX < HEADROOM_BYTES);
+    const _: () = assert!(CHUNK_START_MAX < HEADROOM_BYTES && CHUNK_START_MAX + 2 <= Pipe::SPARE_BYTES);
     let (start, len) = chunk_start(size);
     if !held.splice(from, 0, &start[..len]) || held.push(b"\r\n") < 2 {
         // The room was left when the bytes were read.

@@ -37,8 +37,10 @@ use crate::net::{Event, Net};
 use crate::relay::{Conn, Pipe};
 use crate::token::{SessionId, Token};
 
-/// How long a client that was told of the end may go on sending before the connection is closed under it.
+/// How long a client that was told of the end may be silent before the connection is closed, and how long it may go on
+/// sending before that happens under it: some read no answer before they have sent all of a body.
 const LINGER: Duration = Duration::from_secs(5);
+const LINGER_MAX: Duration = Duration::from_secs(30);
 
 /// One connection of a client.
 pub struct Http<N: Net> {
@@ -58,7 +60,7 @@ pub struct Http<N: Net> {
     since: Instant,
     /// A request has come on this connection.
     served: bool,
-    /// Content of the response.
+    /// Content of the current response, as far as it is known.
     response_bytes: u64,
 }
 
@@ -75,7 +77,7 @@ enum Phase<S> {
     /// connection and could destroy what it has not read.
     Lingering { until: Instant, reason: Reason },
     /// Another protocol: bytes.
-    Tunnel(Duplex<S>),
+    Tunnel(Box<Duplex<S>>),
 }
 
 struct Relay<S> {
@@ -86,6 +88,13 @@ struct Relay<S> {
     body: Option<BodyGate>,
     /// The client is told of the end of the body by the end of its connection.
     until_close: bool,
+}
+
+impl<S> Relay<S> {
+    /// Bytes of the response's content so far.
+    fn content_bytes(&self) -> u64 {
+        self.body.as_ref().map_or(0, |body| body.content_bytes())
+    }
 }
 
 /// A request, from its head to the end of its response.
@@ -123,7 +132,7 @@ impl Current {
                 reuse: false,
                 budgeted: false,
             },
-            body: BodyGate(Body::new(
+            body: BodyGate::new(Body::new(
                 Framing::Empty,
                 Framing::Empty,
                 false,
@@ -194,12 +203,14 @@ impl<N: Net> Http<N> {
     pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
         let timeouts = &ctx.config.timeouts;
         let wait = match &self.phase {
-            Phase::Head if self.up.unread().is_empty() => timeouts.keep_alive,
+            // While we drain, a client that has yet to say anything has the time of one that has begun.
+            Phase::Head if self.up.unread().is_empty() && !ctx.draining => timeouts.keep_alive,
+            Phase::Head if self.up.unread().is_empty() => timeouts.keep_alive.min(timeouts.head),
             Phase::Head => timeouts.head,
             Phase::Seeking(connect) => return self.no_later_than_total(connect.deadline(), ctx),
             Phase::Relaying(_) if self.awaits_response() => timeouts.response,
             Phase::Relaying(_) | Phase::Replying(_) => timeouts.body,
-            Phase::Lingering { until, .. } => return Some(*until),
+            Phase::Lingering { until, .. } => return Some((self.since + LINGER).min(*until)),
             Phase::Tunnel(duplex) => return Some(duplex.deadline(timeouts)),
         };
         self.no_later_than_total(Some(self.since + wait), ctx)

@@ -25,7 +25,7 @@ pub(super) struct Record {
     pub(super) status: u16,
     /// Who serves it.
     pub(super) backend: Option<BackendId>,
-    /// In a tunnel: what had come from backends on this connection before it began.
+    /// In a tunnel: what had gone to the client on this connection before it began.
     pub(super) before_bytes: u64,
     /// Method, target, referer and agent, one after the other.
     text: Vec<u8>,
@@ -69,8 +69,7 @@ fn is_wanted() -> bool {
 impl<N: Net> Http<N> {
     /// The exchange is over: counts it, and writes its line.
     pub(super) fn record(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        let request_bytes = self.current.as_ref().map_or(0, |current| current.body.0.content_bytes());
-        let response_bytes = std::mem::take(&mut self.response_bytes);
+        let request_bytes = self.current.as_ref().map_or(0, |current| current.body.content_bytes());
         let Some(Current { facts, started, retries, mut record, .. }) = self.current.take() else { return };
         if record.status == 0 && reason.ender == crate::session::Ender::Peer(crate::token::Side::Client) {
             // The client did not wait for an answer: as nginx writes it.
@@ -94,7 +93,7 @@ impl<N: Net> Http<N> {
             target: record.text(1).unwrap_or_default(),
             version,
             status: record.status,
-            response_bytes,
+            response_bytes: self.response_bytes,
             request_bytes,
             referer: record.text(2),
             user_agent: record.text(3),

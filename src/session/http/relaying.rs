@@ -2,12 +2,11 @@
 
 use std::io;
 
-use super::request::BODY_TOO_LARGE;
 use super::{Connect, Current, Http, Phase, Relay, Step};
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Event};
 use crate::net::{Net, Socket};
-use crate::relay::{Conn, Progress};
+use crate::relay::{Conn, Gate, Progress};
 use crate::session::connect::{Link, Outcome};
 use crate::session::tcp::client_broke;
 use crate::session::{Cause, Next, Reason};
@@ -40,8 +39,10 @@ impl<N: Net> Http<N> {
         current.record.backend = Some(link.lease.backend().id);
         if link.reused {
             ctx.metrics.reused += 1;
-            // A request that must not be sent twice is not sent where the end may already wait to be read.
-            if !current.facts.method.is_idempotent() && !is_quiet(&mut link.conn) {
+            // A request that must not be sent twice, or whose body may be gone by then, is not sent where the end may
+            // already wait to be read.
+            let is_repeatable = current.facts.method.is_idempotent() && current.body.is_done();
+            if !is_repeatable && !is_quiet(&mut link.conn) {
                 return self.seek_fresh(link, ctx);
             }
         }
@@ -68,7 +69,11 @@ impl<N: Net> Http<N> {
         if (self.up.moved_bytes(), self.down.moved_bytes(), self.exchange) != before {
             self.since = ctx.now;
         }
-        if spent { Step::Stop(Next::Again) } else { self.await_progress(ctx) }
+        // However much moves, the exchange as a whole has its time.
+        if spent && self.deadline(ctx).is_none_or(|at| at > ctx.now) {
+            return Step::Stop(Next::Again);
+        }
+        self.await_progress(ctx)
     }
 
     /// Writes what is left of the request. `Ok(true)`: another turn is needed.
@@ -93,7 +98,7 @@ impl<N: Net> Http<N> {
             Progress::Spent => return Ok(true),
             Progress::Waiting | Progress::Finished => {}
         }
-        if self.exceeds_limit(ctx) { Err(self.refuse(BODY_TOO_LARGE, ctx)) } else { Ok(false) }
+        Ok(false)
     }
 
     /// The backend's connection ended before a byte of its answer.
@@ -161,7 +166,7 @@ impl<N: Net> Http<N> {
         if self.exchange.is_unanswered() {
             self.answer(status, Reason::proxy(cause), ctx)
         } else {
-            self.abort(Reason::proxy(cause))
+            Step::close(Reason::proxy(cause))
         }
     }
 }

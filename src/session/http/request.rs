@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::gate::{BodyGate, HEADROOM_BYTES};
+use super::gate::{BODY_TOO_LARGE, BodyGate, HEADROOM_BYTES};
 use super::record::Record;
 use super::{Connect, Current, Http, Phase, Seeker, Step, head_limits};
 use crate::balance::Tried;
@@ -35,9 +35,9 @@ impl<N: Net> Http<N> {
             }
             match self.up.fill(&mut self.client, HEADROOM_BYTES, &mut ctx.buffers) {
                 // A head's time begins with its first byte.
-                Filled::More if begins => self.since = ctx.now,
+                Filled::More(_) if begins => self.since = ctx.now,
                 Filled::Nothing if leaving => return Step::close(Reason::proxy(Cause::Finished)),
-                Filled::More | Filled::Nothing => {}
+                Filled::More(_) | Filled::Nothing => {}
                 Filled::Full => return self.refuse(Refusal::new(431, "head_too_large"), ctx),
                 Filled::Ended if begins => return Step::close(Reason::peer(Side::Client, Cause::Finished)),
                 Filled::Ended => return self.refuse(Refusal::new(400, "incomplete_head"), ctx),
@@ -72,9 +72,7 @@ impl<N: Net> Http<N> {
         let client = if how.trusted { request.client(peer, trusts) } else { peer };
         let cookie = sticky_key(&request, frontend.pool, ctx);
         let record = Record::new(&request, client, &mut ctx.spare_texts);
-        if !self.up.replace(len, &ctx.scratch, &mut ctx.buffers) {
-            return Err(Refusal::new(431, "head_too_large"));
-        }
+        self.up.replace(len, &ctx.scratch, &mut ctx.buffers);
         let seeker = Seeker {
             id: self.id,
             pool: frontend.pool,
@@ -87,10 +85,11 @@ impl<N: Net> Http<N> {
         self.up.keep();
         ctx.pools[frontend.pool].note_request();
         ctx.metrics.requests += 1;
-        self.served = true;
+        (self.served, self.response_bytes) = (true, 0);
         self.exchange = Exchange::default();
         self.step(Event::RequestHead { keep_alive: facts.keep_alive, upgrade: facts.upgrade });
-        let body = BodyGate(Body::new(facts.framing, facts.framing, !facts.nominates, &limits));
+        let body = Body::new(facts.framing, facts.framing, !facts.nominates, &limits);
+        let body = BodyGate::bounded(body, ctx.config.limits.body_bytes);
         let (tried, started) = (Tried::default(), ctx.now);
         self.current = Some(Current { facts, seeker, body, started, tried, retries: 0, cookie, record });
         self.phase = Phase::Seeking(Connect::default());
@@ -100,16 +99,7 @@ impl<N: Net> Http<N> {
             _ => Ok(true),
         }
     }
-
-    /// Whether more of the body has come than is allowed.
-    pub(super) fn exceeds_limit(&self, ctx: &Ctx<N>) -> bool {
-        let content_bytes = self.current.as_ref().map_or(0, |current| current.body.0.content_bytes());
-        ctx.config.limits.body_bytes.is_some_and(|most| content_bytes > most)
-    }
 }
-
-/// A request body beyond `max_body_bytes`.
-pub(super) const BODY_TOO_LARGE: Refusal = Refusal::new(413, "body_too_large");
 
 fn forward(frontend: &Frontend, peer: IpAddr, trusted: bool) -> Forward {
     use ForwardedStyle::{Both, Rfc7239, XForwarded};

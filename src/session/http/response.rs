@@ -14,6 +14,9 @@ use crate::relay::{Filled, Progress};
 use crate::session::{Cause, Duplex, Reason};
 use crate::token::Side;
 
+/// Interim heads passed on before others get their turn.
+const INTERIM_MAX: usize = 32;
+
 /// What a head of the backend's leads to.
 enum Head {
     /// It is not complete.
@@ -29,8 +32,8 @@ enum Head {
 impl<N: Net> Http<N> {
     /// Passes on what the backend answers. `Ok(true)`: another turn is needed.
     pub(super) fn relay_response(&mut self, ctx: &mut Ctx<N>) -> Result<bool, Step> {
-        if self.exchange.response == exchange::Response::Awaited {
-            self.read_response_head(ctx)?;
+        if self.exchange.response == exchange::Response::Awaited && self.read_response_head(ctx)? {
+            return Ok(true);
         }
         if self.exchange.response == exchange::Response::Sending {
             return self.relay_response_body(ctx);
@@ -38,30 +41,38 @@ impl<N: Net> Http<N> {
         Ok(false)
     }
 
-    fn read_response_head(&mut self, ctx: &mut Ctx<N>) -> Result<(), Step> {
+    /// Reads until the last head, or what there is of it. `Ok(true)`: another turn is needed.
+    fn read_response_head(&mut self, ctx: &mut Ctx<N>) -> Result<bool, Step> {
+        let mut interim_left = INTERIM_MAX;
         loop {
             // An interim head goes out before the next one is looked at.
             match self.down.flush(&mut self.client, &mut ctx.buffers) {
                 Ok(true) => {}
-                Ok(false) => return Ok(()),
+                Ok(false) => return Ok(false),
                 Err(error) => return Err(Step::close(Reason::broken(Side::Client, &error))),
+            }
+            if interim_left == 0 {
+                return Ok(true);
             }
             match self.take_response_head(ctx) {
                 Ok(Head::Incomplete) => {}
-                Ok(Head::Interim) => continue,
-                Ok(Head::Final) => return Ok(()),
+                Ok(Head::Interim) => {
+                    interim_left -= 1;
+                    continue;
+                }
+                Ok(Head::Final) => return Ok(false),
                 Ok(Head::Switch) => return Err(self.switch(ctx)),
                 Err(refusal) => {
                     return Err(self.bad_answer(Cause::Refused(refusal.why), ctx));
                 }
             }
-            let Phase::Relaying(Relay { link, heard, .. }) = &mut self.phase else { return Ok(()) };
+            let Phase::Relaying(Relay { link, heard, .. }) = &mut self.phase else { return Ok(false) };
             if !link.conn.readable() {
-                return Ok(());
+                return Ok(false);
             }
             match self.down.fill_large(&mut link.conn, HEADROOM_BYTES, &mut ctx.buffers) {
                 // From here on, the request is not sent anywhere else.
-                Filled::More => {
+                Filled::More(_) => {
                     *heard = true;
                     self.up.forget(&mut ctx.buffers);
                 }
@@ -113,9 +124,7 @@ impl<N: Net> Http<N> {
         if !facts.is_interim() || client > Version::Http10 {
             response.forward(&mut ctx.scratch, &Forward { framing, connection, cookie: cookie.as_deref() });
         }
-        if !self.down.replace(len, &ctx.scratch, &mut ctx.buffers) {
-            return Err(Refusal::new(502, "head_too_large"));
-        }
+        self.down.replace(len, &ctx.scratch, &mut ctx.buffers);
         relay.link.lease.succeeded();
         if matches!(head, Head::Final) {
             relay.until_close = framing == Framing::UntilClose;
@@ -139,9 +148,9 @@ impl<N: Net> Http<N> {
                 Err(self.finish_exchange(ctx))
             }
             Progress::SinkBroke(error) => Err(Step::close(Reason::broken(Side::Client, &error))),
-            Progress::SourceBroke(error) => Err(self.abort(Reason::broken(Side::Backend, &error))),
+            Progress::SourceBroke(error) => Err(Step::close(Reason::broken(Side::Backend, &error))),
             Progress::Refused(refusal) => {
-                Err(self.abort(Reason::peer(Side::Backend, Cause::Refused(refusal.why))))
+                Err(Step::close(Reason::peer(Side::Backend, Cause::Refused(refusal.why))))
             }
         }
     }
@@ -155,7 +164,7 @@ impl<N: Net> Http<N> {
             current.record.before_bytes = self.down.moved_bytes() + ctx.scratch.len() as u64;
         }
         let (up, down) = (std::mem::take(&mut self.up), std::mem::take(&mut self.down));
-        self.phase = Phase::Tunnel(Duplex::continued(relay.link, up, down, ctx.now));
+        self.phase = Phase::Tunnel(Box::new(Duplex::continued(relay.link, up, down, ctx.now)));
         Step::On
     }
 
@@ -175,7 +184,7 @@ fn connection(client: KeepAlive, version: Version) -> Connection {
 
 fn response_body(facts: &Facts, method: Method, framing: Framing, limits: &HeadLimits) -> BodyGate {
     debug_assert!(method != Method::Head || facts.framing == Framing::Empty);
-    BodyGate(Body::new(facts.framing, framing, !facts.nominates, limits))
+    BodyGate::new(Body::new(facts.framing, framing, !facts.nominates, limits))
 }
 
 /// The value of the `Set-Cookie` that ties the client to the backend with this key, if the pool wants that.

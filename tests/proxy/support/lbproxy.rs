@@ -8,6 +8,8 @@ use std::process::Command;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::{LBPROXY, Program, Scripted, connect, connect_from, proc, wait_until};
 
 /// lbproxy at work, on a port of its own.
@@ -120,6 +122,12 @@ impl Proxy {
         assert!(self.stderr.stays_without("panicked", Duration::from_secs(1)));
         let used = proc::cpu_ticks(self.pid()) - before;
         assert!(used <= 5, "{used} clock ticks of CPU time used in a second of waiting");
+    }
+
+    /// Stops it where it is, until it gets [`Signal::CONT`].
+    pub(crate) fn suspend(&self) {
+        self.signal(Signal::STOP);
+        wait_until("every thread to stop", || proc::is_stopped(self.pid()));
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
