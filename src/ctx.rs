@@ -27,6 +27,8 @@ pub struct Ctx<N: Net> {
     pub now: Instant,
     /// No new clients, and those connected may finish.
     pub draining: bool,
+    /// The host had no socket to give: set by whoever asked for one, cleared by the loop, which then rests.
+    pub exhausted: bool,
     /// For heads that are being written; empty between two uses.
     pub scratch: Vec<u8>,
     /// For what the log will say of requests under way.
@@ -46,6 +48,7 @@ impl<N: Net> Ctx<N> {
             metrics: Metrics::default(),
             now: net.now(),
             draining: false,
+            exhausted: false,
             scratch: Vec::new(),
             spare_texts: Vec::new(),
             config,

@@ -239,35 +239,45 @@ impl<N: Net> Proxy<N> {
         });
         match registered {
             Ok(()) => self.step(id),
-            Err(error) => self.close(id, Reason::proxy(Cause::Exhausted(error.kind()))),
+            Err(error) => {
+                self.rest();
+                self.close(id, Reason::proxy(Cause::Exhausted(error.kind())));
+            }
         }
+    }
+
+    /// The host has no descriptor or memory left. Whoever is accepted now would be turned away as well; in the queue,
+    /// waiting costs nothing.
+    fn rest(&mut self) {
+        self.ctx.metrics.accept_pauses += 1;
+        self.listeners.rest(self.ctx.now);
     }
 
     /// Gives a session its turn and does what it asks for.
     fn step(&mut self, id: SessionId) {
         let Some(tenant) = self.sessions.get_mut(id) else { return };
-        match tenant.session.turn(&mut self.ctx) {
+        let next = tenant.session.turn(&mut self.ctx);
+        let exhausted = std::mem::take(&mut self.ctx.exhausted);
+        match next {
             Next::Wait => {}
             Next::Again if tenant.queued => {}
             Next::Again => {
                 tenant.queued = true;
                 self.run_queue.push_back(id);
             }
-            Next::Close(reason) => return self.close(id, reason),
+            Next::Close(reason) => self.close(id, reason),
         }
-        if let Some(at) = tenant.session.deadline(&self.ctx) {
+        if let Some(at) = self.sessions.get(id).and_then(|tenant| tenant.session.deadline(&self.ctx)) {
             debug_assert!(at > self.ctx.now, "a turn leaves no deadline behind it unserved");
             self.timers.arm(id.slot, at);
+        }
+        if exhausted {
+            self.rest();
         }
     }
 
     /// The one place where sessions end. Dropping one closes its sockets and releases its backend.
     fn close(&mut self, id: SessionId, reason: Reason) {
-        if matches!(reason.cause, Cause::Exhausted(_)) {
-            // Whoever is accepted now would be turned away as well; in the queue, waiting costs nothing.
-            self.ctx.metrics.accept_pauses += 1;
-            self.listeners.rest(self.ctx.now);
-        }
         if let Some(mut tenant) = self.sessions.remove(id) {
             tenant.session.finish(reason, &mut self.ctx);
             self.ctx.metrics.closed += 1;

@@ -199,6 +199,7 @@ fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<
         // run out towards one address, and ::1 may not exist here where 127.0.0.1 does.)
         Err(error) if is_exhaustion(&error) => {
             ctx.links.close(id);
+            ctx.exhausted = true;
             log::warn!("no socket for a connection to a backend: {error}");
             Start::GaveUp(Cause::Exhausted(error.kind()))
         }

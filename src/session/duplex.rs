@@ -11,7 +11,7 @@ use crate::relay::{Conn, Open, Pipe, Progress};
 use crate::token::{LinkId, Side};
 
 /// A backend that accepts and then ends without a byte within this time has failed, not answered.
-const AT_ONCE: Duration = Duration::from_secs(1);
+pub(super) const AT_ONCE: Duration = Duration::from_secs(1);
 /// The shortest wait before a socket that is to be reset is asked again whether its peer has everything.
 const RESET_POLL: Duration = Duration::from_millis(5);
 

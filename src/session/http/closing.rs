@@ -1,10 +1,8 @@
 //! How exchanges end, and with them, perhaps, the client's connection.
 
-use super::{Current, Http, LINGER_MAX, Phase, Step};
+use super::{Http, LINGER_MAX, Phase, Step};
 use crate::ctx::Ctx;
-use crate::http::exchange::{self, Event, Exchange};
-use crate::http::reply::Reply;
-use crate::http::{Framing, Method, Refusal, Version};
+use crate::http::exchange::{self, Exchange};
 use crate::net::{Net, Socket};
 use crate::relay::Filled;
 use crate::session::{Cause, Next, Reason};
@@ -12,88 +10,12 @@ use crate::token::Side;
 
 /// Reads of what nobody wants, before others get their turn.
 const LINGER_READS: usize = 16;
-/// What a client that finds no backend is asked to wait.
-const RETRY_AFTER_S: u32 = 1;
 
 impl<N: Net> Http<N> {
-    /// The client said what no backend is told.
-    pub(super) fn refuse(&mut self, refusal: Refusal, ctx: &mut Ctx<N>) -> Step {
-        ctx.metrics.refused += 1;
-        let reason = Reason::peer(Side::Client, Cause::Refused(refusal.why));
-        if self.exchange.is_unanswered() {
-            self.answer(refusal.status, reason, ctx)
-        } else {
-            Step::close(reason)
-        }
-    }
-
-    /// Answers in the backend's place.
-    pub(super) fn answer(&mut self, status: u16, reason: Reason, ctx: &mut Ctx<N>) -> Step {
-        self.leave_backend(ctx);
-        if !self.down.owes_nothing() {
-            // The client may have a part of an interim head, and reads no further: nothing can follow it.
-            return Step::close(reason);
-        }
-        let keep_alive = self.current.as_ref().is_some_and(|current| {
-            // A body that nobody read would pass for a request.
-            let is_read = self.exchange.request == exchange::Request::Sent
-                || matches!(current.facts.framing, Framing::Empty | Framing::Length(0));
-            // A pipe that broke has lost what it held, perhaps the start of the next request.
-            let is_read = is_read && !self.up.is_over();
-            // HTTP/1.0 would have to be told.
-            is_read && current.facts.keep_alive && current.facts.version > Version::Http10
-        }) && !ctx.draining;
-        let (id, started) = (self.id, self.since);
-        let current = self.current.get_or_insert_with(|| Current::unread(id, started));
-        current.record.status = status;
-        let reply = Reply {
-            status,
-            json: current.facts.wants_json,
-            close: !keep_alive,
-            head_only: current.facts.method == Method::Head,
-            retry_after_s: (status == 503).then_some(RETRY_AFTER_S),
-        };
-        ctx.scratch.clear();
-        self.response_bytes = reply.write(&mut ctx.scratch) as u64;
-        self.step(Event::Reply { keep_alive });
-        self.down.drop_held(&mut ctx.buffers);
-        self.down.replace(0, &ctx.scratch, &mut ctx.buffers);
-        if keep_alive {
-            self.up.drop_cleared(&mut ctx.buffers);
-        } else {
-            self.up.drop_held(&mut ctx.buffers);
-        }
-        self.since = ctx.now;
-        self.phase = Phase::Replying(reason);
-        Step::On
-    }
-
-    /// Writes an answer of our own.
-    pub(super) fn send_reply(&mut self, ctx: &mut Ctx<N>) -> Step {
-        let Phase::Replying(reason) = self.phase else { return Step::On };
-        match self.down.flush(&mut self.client, &mut ctx.buffers) {
-            Ok(true) => {
-                self.step(Event::ResponseSent);
-                self.record(reason, ctx);
-                if self.exchange.client_stays() {
-                    self.await_request(ctx);
-                    // Answers of our own take no waiting, so a client that keeps asking would keep us here.
-                    return Step::Stop(Next::Again);
-                }
-                self.take_leave(reason, ctx)
-            }
-            Ok(false) if self.deadline(ctx).is_some_and(|at| at <= ctx.now) => {
-                Step::close(Reason::proxy(Cause::BodyTimeout))
-            }
-            Ok(false) => Step::Stop(Next::Wait),
-            Err(error) => Step::close(Reason::broken(Side::Client, &error)),
-        }
-    }
-
     /// The response is written: what becomes of both connections.
     pub(super) fn finish_exchange(&mut self, ctx: &mut Ctx<N>) -> Step {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
-        self.response_bytes = relay.content_bytes();
+        self.record.response_bytes = relay.content_bytes();
         let link = relay.link;
         // Bytes beyond the response belong to nothing that was asked.
         let extra = !self.down.unread().is_empty();
@@ -110,15 +32,32 @@ impl<N: Net> Http<N> {
         }
         let asked_to_close = self.current.as_ref().is_some_and(|current| !current.facts.keep_alive);
         let reason = Reason::peer(Side::Backend, Cause::Finished);
-        self.record(reason, ctx);
+        self.write_record(reason, ctx);
         if self.exchange.client_stays() {
             self.await_request(ctx);
             return Step::On;
         }
-        let nothing_follows = self.up.unread().is_empty() && !self.client.readable();
+        // Closing while the client still sends would reset the connection, and destroy what it has not read.
+        let is_read = self.exchange.request == exchange::Request::Sent;
+        let nothing_follows = is_read && self.up.unread().is_empty() && !self.client.readable();
         if asked_to_close && nothing_follows {
             return Step::close(reason);
         }
+        self.take_leave(reason, ctx)
+    }
+
+    /// The response cannot be completed, and the client must not take it for complete.
+    pub(super) fn cut_short(&mut self, reason: Reason, ctx: &mut Ctx<N>) -> Step {
+        if let Phase::Relaying(relay) = &self.phase {
+            if relay.until_close {
+                return Step::close(reason);
+            }
+            self.record.response_bytes = relay.content_bytes();
+        }
+        // Closing at once could reset the connection, and destroy the answers to earlier requests.
+        self.leave_backend(ctx);
+        self.down.drop_held(&mut ctx.buffers);
+        self.write_record(reason, ctx);
         self.take_leave(reason, ctx)
     }
 
@@ -149,11 +88,10 @@ impl<N: Net> Http<N> {
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
         match &self.phase {
             Phase::Tunnel(duplex) => {
-                let before_bytes = self.current.as_ref().map_or(0, |current| current.record.before_bytes);
-                self.response_bytes = duplex.moved_bytes().1.saturating_sub(before_bytes);
+                self.record.response_bytes = duplex.moved_bytes().1.saturating_sub(self.record.before_bytes);
             }
             Phase::Relaying(relay) => {
-                self.response_bytes = relay.content_bytes();
+                self.record.response_bytes = relay.content_bytes();
                 if relay.until_close {
                     // Where the end of the body is told by closing, only a reset tells that this is not it.
                     self.client.reset_on_close();
@@ -164,13 +102,13 @@ impl<N: Net> Http<N> {
         self.leave_backend(ctx);
         self.up.drop_held(&mut ctx.buffers);
         self.down.drop_held(&mut ctx.buffers);
-        self.record(reason, ctx);
+        self.write_record(reason, ctx);
         ctx.metrics.up_bytes += self.up.moved_bytes();
         ctx.metrics.down_bytes += self.down.moved_bytes();
     }
 
     /// Closes what leads to a backend.
-    fn leave_backend(&mut self, ctx: &mut Ctx<N>) {
+    pub(super) fn leave_backend(&mut self, ctx: &mut Ctx<N>) {
         match std::mem::replace(&mut self.phase, Phase::Head) {
             Phase::Seeking(mut connect) => connect.release(ctx),
             Phase::Relaying(relay) => relay.link.close(ctx),
@@ -180,7 +118,7 @@ impl<N: Net> Http<N> {
     }
 
     /// Both are ready for another request.
-    fn await_request(&mut self, ctx: &mut Ctx<N>) {
+    pub(super) fn await_request(&mut self, ctx: &mut Ctx<N>) {
         self.up.forget(&mut ctx.buffers);
         self.exchange = Exchange::default();
         self.phase = Phase::Head;
@@ -188,7 +126,7 @@ impl<N: Net> Http<N> {
     }
 
     /// Tells the client that nothing follows, and waits until it has understood.
-    fn take_leave(&mut self, reason: Reason, ctx: &mut Ctx<N>) -> Step {
+    pub(super) fn take_leave(&mut self, reason: Reason, ctx: &mut Ctx<N>) -> Step {
         self.up.drop_held(&mut ctx.buffers);
         if self.client.socket.shutdown_write().is_err() {
             return Step::close(reason);

@@ -12,6 +12,7 @@
 //! Requests go through one pipe and responses through the other, each behind the gate of its body; what comes before a
 //! body is read, understood and replaced while it lies at the front of the pipe.
 
+mod answer;
 mod closing;
 mod gate;
 mod record;
@@ -19,7 +20,7 @@ mod relaying;
 mod request;
 mod response;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use self::gate::BodyGate;
@@ -30,9 +31,9 @@ use super::{Next, Reason};
 use crate::balance::Tried;
 use crate::config::Config;
 use crate::ctx::Ctx;
+use crate::http::HeadLimits;
 use crate::http::exchange::{self, Exchange};
 use crate::http::request::Facts;
-use crate::http::{Body, Framing, HeadLimits, Method, Version};
 use crate::net::{Event, Net};
 use crate::relay::{Conn, Pipe};
 use crate::token::{SessionId, Token};
@@ -60,8 +61,8 @@ pub struct Http<N: Net> {
     since: Instant,
     /// A request has come on this connection.
     served: bool,
-    /// Content of the current response, as far as it is known.
-    response_bytes: u64,
+    /// What the log will say of it.
+    record: Record,
 }
 
 enum Phase<S> {
@@ -82,6 +83,8 @@ enum Phase<S> {
 
 struct Relay<S> {
     link: Link<S>,
+    /// Since when this request has it.
+    connected: Instant,
     /// The backend has said something, if only a part of an interim head.
     heard: bool,
     /// The response's, once there is one.
@@ -102,49 +105,9 @@ struct Current {
     facts: Facts,
     seeker: Seeker,
     body: BodyGate,
-    started: Instant,
     tried: Tried,
-    retries: u32,
     /// The backend that the client's cookie names.
     cookie: Option<u64>,
-    record: Record,
-}
-
-impl Current {
-    /// Of a request whose head could not be read.
-    fn unread(id: SessionId, started: Instant) -> Current {
-        Current {
-            facts: Facts {
-                method: Method::Other,
-                version: Version::Http11,
-                framing: Framing::Empty,
-                keep_alive: false,
-                expects_continue: false,
-                upgrade: false,
-                wants_json: false,
-                nominates: true,
-            },
-            seeker: Seeker {
-                id,
-                pool: 0,
-                client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                preferred: None,
-                reuse: false,
-                budgeted: false,
-            },
-            body: BodyGate::new(Body::new(
-                Framing::Empty,
-                Framing::Empty,
-                false,
-                &HeadLimits { head_bytes: 0, target_bytes: 0, fields: 0 },
-            )),
-            started,
-            tried: Tried::default(),
-            retries: 0,
-            cookie: None,
-            record: Record::default(),
-        }
-    }
 }
 
 /// What a step of a turn leads to.
@@ -182,7 +145,7 @@ impl<N: Net> Http<N> {
             phase: Phase::Head,
             since: ctx.now,
             served: false,
-            response_bytes: 0,
+            record: Record::default(),
         }
     }
 
@@ -254,7 +217,7 @@ impl<N: Net> Http<N> {
     fn total_deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
         match &self.phase {
             Phase::Seeking(_) | Phase::Relaying(_) => {
-                Some(self.current.as_ref()?.started + ctx.config.timeouts.request?)
+                Some(self.record.started? + ctx.config.timeouts.request?)
             }
             _ => None,
         }

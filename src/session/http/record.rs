@@ -1,8 +1,9 @@
 //! What the access log will say about a request, kept from its head to the end of its response.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
-use super::{Current, Http};
+use super::Http;
 use crate::access::{Combined, Entry, Json};
 use crate::balance::BackendId;
 use crate::config::AccessFormat;
@@ -10,22 +11,32 @@ use crate::ctx::Ctx;
 use crate::http::{Request, Version};
 use crate::logging::HTTP_ACCESS;
 use crate::net::Net;
-use crate::session::Reason;
+use crate::session::{Ender, Reason};
+use crate::token::Side;
 
 /// Of each text, no more than this is kept.
 const TEXT_MAX: usize = 2048;
+/// The status of a request whose client left before its answer.
+const CLIENT_LEFT: u16 = 499;
 /// Texts kept for reuse.
 const SPARE_MAX: usize = 256;
 
-/// The parts of a log line that are known before the end.
+/// An exchange as the log tells it. The default is that of a connection between two.
 #[derive(Default)]
 pub(super) struct Record {
-    pub(super) client: Option<IpAddr>,
+    /// When it began; `None`: there is nothing to tell.
+    pub(super) started: Option<Instant>,
+    client: Option<IpAddr>,
+    version: &'static str,
     /// What the client was told; 0 before.
     pub(super) status: u16,
     /// Who serves it.
     pub(super) backend: Option<BackendId>,
-    /// In a tunnel: what had gone to the client on this connection before it began.
+    /// How often it was sent once more.
+    pub(super) retries: u32,
+    /// Content of the response, as far as it is written.
+    pub(super) response_bytes: u64,
+    /// In a tunnel: what had come from backends on this connection before it began.
     pub(super) before_bytes: u64,
     /// Method, target, referer and agent, one after the other.
     text: Vec<u8>,
@@ -34,12 +45,21 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Of a request. The texts are only kept if there is a log to write them to.
-    pub(super) fn new(request: &Request<'_, '_>, client: IpAddr, spare: &mut Vec<Vec<u8>>) -> Record {
-        let mut record = Record { client: Some(client), ..Record::default() };
+    /// Of a request that begins now. The texts are only kept if there is a log to write them to.
+    pub(super) fn new(
+        request: &Request<'_, '_>,
+        client: IpAddr,
+        now: Instant,
+        spare: &mut Vec<Vec<u8>>,
+    ) -> Record {
+        let mut record = Record { client: Some(client), started: Some(now), ..Record::default() };
         if !is_wanted() {
             return record;
         }
+        record.version = match request.facts.version {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        };
         record.text = spare.pop().unwrap_or_default();
         record.text.clear();
         let texts = [
@@ -68,12 +88,13 @@ fn is_wanted() -> bool {
 
 impl<N: Net> Http<N> {
     /// The exchange is over: counts it, and writes its line.
-    pub(super) fn record(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        let request_bytes = self.current.as_ref().map_or(0, |current| current.body.content_bytes());
-        let Some(Current { facts, started, retries, mut record, .. }) = self.current.take() else { return };
-        if record.status == 0 && reason.ender == crate::session::Ender::Peer(crate::token::Side::Client) {
+    pub(super) fn write_record(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
+        let request_bytes = self.current.take().map_or(0, |current| current.body.content_bytes());
+        let mut record = std::mem::take(&mut self.record);
+        let Some(started) = record.started else { return };
+        if record.status == 0 && reason.ender == Ender::Peer(Side::Client) {
             // The client did not wait for an answer: as nginx writes it.
-            record.status = 499;
+            record.status = CLIENT_LEFT;
         }
         ctx.metrics.count_response(record.status);
         if !is_wanted() {
@@ -82,25 +103,20 @@ impl<N: Net> Http<N> {
         let frontend = &ctx.config.frontends[self.frontend];
         let backends = ctx.pools[frontend.pool].pool().backends();
         let backend = record.backend.and_then(|id| backends.iter().find(|backend| backend.id == id));
-        let version = match facts.version {
-            _ if !record.has[0] => "",
-            Version::Http10 => "HTTP/1.0",
-            Version::Http11 => "HTTP/1.1",
-        };
         let entry = Entry {
             client: record.client.unwrap_or(self.peer.ip()),
             method: record.text(0).unwrap_or_default(),
             target: record.text(1).unwrap_or_default(),
-            version,
+            version: record.version,
             status: record.status,
-            response_bytes: self.response_bytes,
+            response_bytes: record.response_bytes,
             request_bytes,
             referer: record.text(2),
             user_agent: record.text(3),
             frontend: &frontend.name,
             backend: backend.map(|backend| backend.name.as_str()),
             duration: ctx.now.saturating_duration_since(started),
-            retries,
+            retries: record.retries,
             ended_by: &reason.ender,
             cause: &reason.cause,
         };

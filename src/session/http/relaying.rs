@@ -8,6 +8,7 @@ use crate::http::exchange::{self, Event};
 use crate::net::{Net, Socket};
 use crate::relay::{Conn, Gate, Progress};
 use crate::session::connect::{Link, Outcome};
+use crate::session::duplex::AT_ONCE;
 use crate::session::tcp::client_broke;
 use crate::session::{Cause, Next, Reason};
 use crate::token::Side;
@@ -36,7 +37,7 @@ impl<N: Net> Http<N> {
 
     fn connected(&mut self, mut link: Link<N::Socket>, ctx: &mut Ctx<N>) -> Step {
         let Some(current) = &mut self.current else { return Step::On };
-        current.record.backend = Some(link.lease.backend().id);
+        self.record.backend = Some(link.lease.backend().id);
         if link.reused {
             ctx.metrics.reused += 1;
             // A request that must not be sent twice, or whose body may be gone by then, is not sent where the end may
@@ -47,7 +48,8 @@ impl<N: Net> Http<N> {
             }
         }
         self.since = ctx.now;
-        self.phase = Phase::Relaying(Relay { link, heard: false, body: None, until_close: false });
+        self.phase =
+            Phase::Relaying(Relay { link, connected: ctx.now, heard: false, body: None, until_close: false });
         Step::On
     }
 
@@ -105,14 +107,14 @@ impl<N: Net> Http<N> {
     pub(super) fn lost(&mut self, error: Option<&io::Error>, ctx: &mut Ctx<N>) -> Step {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         let Some(current) = &mut self.current else { return Step::On };
-        let link = relay.link;
+        let Relay { link, connected, .. } = relay;
         let may_repeat = match self.up.kept_bytes() {
             Some(0) => true,
             // It closed while it was idle, and our request crossed with that: nobody has seen it.
             Some(_) => link.reused && current.facts.method.is_idempotent(),
             None => false,
         };
-        if !link.reused {
+        if !link.reused && ctx.now < connected + AT_ONCE {
             link.lease.failed_at_once(ctx.now);
         }
         if may_repeat && link.reused {
@@ -139,9 +141,7 @@ impl<N: Net> Http<N> {
 
     fn seek_again(&mut self, ctx: &mut Ctx<N>) -> Step {
         ctx.metrics.retries += 1;
-        if let Some(current) = &mut self.current {
-            current.retries += 1;
-        }
+        self.record.retries += 1;
         self.up.rewind();
         self.down.drop_held(&mut ctx.buffers);
         self.step(Event::Retry);
@@ -166,7 +166,7 @@ impl<N: Net> Http<N> {
         if self.exchange.is_unanswered() {
             self.answer(status, Reason::proxy(cause), ctx)
         } else {
-            Step::close(Reason::proxy(cause))
+            self.cut_short(Reason::proxy(cause), ctx)
         }
     }
 }

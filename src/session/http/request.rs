@@ -71,7 +71,7 @@ impl<N: Net> Http<N> {
         let (len, facts) = (request.len, request.facts);
         let client = if how.trusted { request.client(peer, trusts) } else { peer };
         let cookie = sticky_key(&request, frontend.pool, ctx);
-        let record = Record::new(&request, client, &mut ctx.spare_texts);
+        let record = Record::new(&request, client, ctx.now, &mut ctx.spare_texts);
         self.up.replace(len, &ctx.scratch, &mut ctx.buffers);
         let seeker = Seeker {
             id: self.id,
@@ -85,13 +85,12 @@ impl<N: Net> Http<N> {
         self.up.keep();
         ctx.pools[frontend.pool].note_request();
         ctx.metrics.requests += 1;
-        (self.served, self.response_bytes) = (true, 0);
+        (self.served, self.record) = (true, record);
         self.exchange = Exchange::default();
         self.step(Event::RequestHead { keep_alive: facts.keep_alive, upgrade: facts.upgrade });
         let body = Body::new(facts.framing, facts.framing, !facts.nominates, &limits);
         let body = BodyGate::bounded(body, ctx.config.limits.body_bytes);
-        let (tried, started) = (Tried::default(), ctx.now);
-        self.current = Some(Current { facts, seeker, body, started, tried, retries: 0, cookie, record });
+        self.current = Some(Current { facts, seeker, body, tried: Tried::default(), cookie });
         self.phase = Phase::Seeking(Connect::default());
         self.since = ctx.now;
         match (facts.framing, ctx.config.limits.body_bytes) {

@@ -131,7 +131,7 @@ impl<N: Net> Http<N> {
             relay.body = Some(response_body(&facts, current.facts.method, framing, &limits));
         }
         if !matches!(head, Head::Interim) {
-            current.record.status = facts.status;
+            self.record.status = facts.status;
         }
         Ok(head)
     }
@@ -148,9 +148,9 @@ impl<N: Net> Http<N> {
                 Err(self.finish_exchange(ctx))
             }
             Progress::SinkBroke(error) => Err(Step::close(Reason::broken(Side::Client, &error))),
-            Progress::SourceBroke(error) => Err(Step::close(Reason::broken(Side::Backend, &error))),
+            Progress::SourceBroke(error) => Err(self.cut_short(Reason::broken(Side::Backend, &error), ctx)),
             Progress::Refused(refusal) => {
-                Err(Step::close(Reason::peer(Side::Backend, Cause::Refused(refusal.why))))
+                Err(self.cut_short(Reason::peer(Side::Backend, Cause::Refused(refusal.why)), ctx))
             }
         }
     }
@@ -159,10 +159,8 @@ impl<N: Net> Http<N> {
     fn switch(&mut self, ctx: &mut Ctx<N>) -> Step {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         self.up.forget(&mut ctx.buffers);
-        if let Some(current) = &mut self.current {
-            // The head is on its way, and all before it is out.
-            current.record.before_bytes = self.down.moved_bytes() + ctx.scratch.len() as u64;
-        }
+        // The head is on its way, and all before it is out.
+        self.record.before_bytes = self.down.moved_bytes() + ctx.scratch.len() as u64;
         let (up, down) = (std::mem::take(&mut self.up), std::mem::take(&mut self.down));
         self.phase = Phase::Tunnel(Box::new(Duplex::continued(relay.link, up, down, ctx.now)));
         Step::On
