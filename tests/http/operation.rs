@@ -1,11 +1,13 @@
 //! Stopping, and losing a backend, under load.
 
+use std::io::{Read, Write};
+
 use rustix::process::Signal;
 
 use crate::access::without_lines;
 use crate::crowd::{self, Crowd, ENDLESS, Plan, Tally};
 use crate::origin::{Answer, Origin};
-use crate::support::{HTTP_BACKEND, Program, Proxy, Scripted, expect_end, wait_until};
+use crate::support::{HTTP_BACKEND, Program, Proxy, Scripted, expect_end, reset, wait_until};
 use crate::wire::Wire;
 
 fn echo() -> Origin {
@@ -84,4 +86,52 @@ fn a_backend_that_is_killed_under_load_costs_each_client_one_request_at_most() {
     assert!(tally.unserved.len() <= crowd::CLIENTS, "{:?}", tally.answers);
     let after = Crowd::start(proxy.address(), Plan { request: unread, requests: 5_000, time: None }).tally();
     assert_eq!(after.answers.keys().collect::<Vec<_>>(), [&200], "{:?}", after.answers);
+}
+
+/// One request by a client that may vanish at any byte of it, or of the answer.
+fn vanish(proxy: &Proxy, rng: &mut fastrand::Rng) {
+    let body = "x".repeat(rng.usize(..100_000));
+    let request = match rng.u8(..3) {
+        0 => "GET /0 HTTP/1.1\r\nHost: a\r\n\r\n".repeat(rng.usize(1..5)),
+        1 => format!("POST /0 HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+        _ => {
+            let head = "POST /0 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+            // Every second time, the chunk is not as long as it says.
+            format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len() + rng.usize(..2))
+        }
+    };
+    let mut stream = proxy.connect();
+    let sent = rng.usize(..=request.len());
+    // A request that is refused may be so before all of it is sent.
+    let _ = stream.write_all(&request.as_bytes()[..sent]);
+    if rng.bool() && sent == request.len() {
+        let _ = stream.read(&mut vec![0; rng.usize(1..200)]);
+    }
+    if rng.bool() {
+        reset(stream);
+    }
+}
+
+#[test]
+fn clients_that_vanish_at_any_moment_leave_nothing_behind_and_harm_nobody() {
+    let [one, two] = [echo(), echo()];
+    let proxy = without_lines(&[one.address, two.address], "--workers 2 --max-idle 4");
+    let at_rest = proxy.fds();
+    let crowd = Crowd::start(proxy.address(), ENDLESS);
+    std::thread::scope(|scope| {
+        for seed in 0..8 {
+            let proxy = &proxy;
+            scope.spawn(move || {
+                let mut rng = fastrand::Rng::with_seed(seed);
+                (0..500).for_each(|_| vanish(proxy, &mut rng));
+            });
+        }
+    });
+    crowd.stop();
+    let tally = crowd.tally();
+    assert_flawless(&tally);
+    assert_eq!((tally.lost, tally.closed, tally.refused), (0, 0, 0));
+    // What waits for reuse may stay: four connections to each of two backends, in each of two workers.
+    wait_until("the proxy to be at rest", || proxy.fds() <= at_rest + 16);
+    assert!(!proxy.stderr.so_far().iter().any(|line| line.contains("panicked")));
 }

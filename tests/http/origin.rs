@@ -1,5 +1,6 @@
 //! Backends that say exactly what a test wants said.
 
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -44,6 +45,16 @@ pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<Message>>>,
     count: Arc<AtomicUsize>,
+    /// What came that was no request.
+    faults: Arc<Mutex<Vec<String>>>,
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(*self.faults.lock().unwrap(), [""; 0], "the proxy sent what is no request");
+        }
+    }
 }
 
 /// Requests that are remembered.
@@ -54,21 +65,29 @@ impl Origin {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let count = Arc::new(AtomicUsize::new(0));
         let (seen, counted) = (requests.clone(), count.clone());
+        let faults = Arc::new(Mutex::new(Vec::new()));
+        let found = faults.clone();
         let served = serve(move |stream| {
             let mut wire = Wire::new(stream);
-            // What the proxy sends must be right: what is not shows as a request that nobody answers.
-            while let Some(request) = wire.try_request().unwrap_or_else(|error| panic!("{error}")) {
+            loop {
+                let request = match wire.try_request() {
+                    Ok(Some(request)) => request,
+                    Err(error) if error.kind() == ErrorKind::InvalidData => {
+                        return found.lock().unwrap().push(error.to_string());
+                    }
+                    // A proxy whose client has left may leave too, wherever it is.
+                    Ok(None) | Err(_) => return,
+                };
                 let answer = answer(&request);
                 if counted.fetch_add(1, Ordering::SeqCst) < MEMORY {
                     seen.lock().unwrap().push(request);
                 }
-                // A proxy whose client has left may leave too.
-                if std::io::Write::write_all(&mut wire.stream, &answer.bytes).is_err() || answer.closes {
+                if wire.stream.write_all(&answer.bytes).is_err() || answer.closes {
                     return;
                 }
             }
         });
-        Origin { address: served.address, served, requests, count }
+        Origin { address: served.address, served, requests, count, faults }
     }
 
     /// One that answers with its name.

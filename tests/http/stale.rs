@@ -3,6 +3,7 @@
 //! `HTTP_REQUESTS=1000000 cargo test --release --test http stale -- --nocapture` for as many as that.
 
 use std::collections::HashMap;
+use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,6 +20,8 @@ struct Seen {
     arrivals: Mutex<HashMap<u64, u32>>,
     /// Connections closed on purpose: right after an answer, after a moment of idling, and with a request read.
     closed: [AtomicU64; 3],
+    /// What came that was no request.
+    faults: Mutex<Vec<String>>,
 }
 
 impl Seen {
@@ -40,7 +43,13 @@ fn fickle(seen: Arc<Seen>) -> Served {
             if (20..40).contains(&mood) && !wire.hears_within(Duration::from_micros(rng.u64(1..800))) {
                 return seen.note_closed(1);
             }
-            let Ok(Some(request)) = wire.try_request() else { return };
+            let request = match wire.try_request() {
+                Ok(Some(request)) => request,
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    return seen.faults.lock().unwrap().push(error.to_string());
+                }
+                Ok(None) | Err(_) => return,
+            };
             let number = request.target()[1..].parse().unwrap();
             *seen.arrivals.lock().unwrap().entry(number).or_default() += 1;
             if mood == 4 {
@@ -48,7 +57,7 @@ fn fickle(seen: Arc<Seen>) -> Served {
             }
             let text = number.to_string();
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
-            if std::io::Write::write_all(&mut wire.stream, answer.as_bytes()).is_err() {
+            if wire.stream.write_all(answer.as_bytes()).is_err() {
                 return;
             }
         }
@@ -80,6 +89,7 @@ fn run(request: fn(u64) -> String, arguments: &str) -> (Tally, Arc<Seen>) {
         seen.closed,
     );
     drop(arrivals);
+    assert_eq!(*seen.faults.lock().unwrap(), [""; 0]);
     assert!(seen.closed.iter().all(|count| count.load(Ordering::Relaxed) > 0));
     (tally, seen)
 }

@@ -12,8 +12,13 @@ const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
 /// Client and backend, past a handshake.
 fn switched(proxy: &Proxy, server: &Scripted) -> (Wire, Wire) {
     let mut client = Wire::new(proxy.connect());
-    client.say(HANDSHAKE);
+    // Not the first request of its connection.
+    client.say("GET /page HTTP/1.1\r\nHost: test\r\n\r\n");
     let mut serving = Wire::new(server.accept());
+    serving.try_request().unwrap().unwrap();
+    serving.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage");
+    assert_eq!(client.response().text(), "page");
+    client.say(HANDSHAKE);
     let request = serving.try_request_head().unwrap().unwrap();
     assert_eq!((request.method(), request.target()), ("GET", "/chat"));
     assert_eq!((request.field("upgrade"), request.field("connection")), (Some("websocket"), Some("upgrade")));
@@ -39,7 +44,7 @@ fn bytes_go_both_ways_until_both_have_finished() {
     say(&mut serving.stream, b"goodbye");
     drop(serving);
     assert_eq!(rest(&mut client.stream), b"goodbye");
-    let line = Line::of(&proxy);
+    let line = Line::of_many(&proxy, 2).remove(1);
     assert_eq!((line.status, &*line.request), (101, "GET /chat HTTP/1.1"));
     assert_eq!((line.response_bytes, &*line.end), (18, "client finished"));
     proxy.wait_until_at_rest();
