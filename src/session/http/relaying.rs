@@ -59,14 +59,9 @@ impl<N: Net> Http<N> {
             return Step::close(reason);
         }
         let before = (self.up.moved_bytes(), self.down.moved_bytes(), self.exchange);
-        let up = self.relay_request(ctx);
-        let down = match up {
-            Ok(_) => self.relay_response(ctx),
+        let spent = match self.relay_both(ctx) {
+            Ok(spent) => spent,
             Err(step) => return step,
-        };
-        let spent = match (up, down) {
-            (_, Err(step)) => return step,
-            (up, down) => up.is_ok_and(|spent| spent) || down.is_ok_and(|spent| spent),
         };
         if (self.up.moved_bytes(), self.down.moved_bytes(), self.exchange) != before {
             self.since = ctx.now;
@@ -76,6 +71,11 @@ impl<N: Net> Http<N> {
             return Step::Stop(Next::Again);
         }
         self.await_progress(ctx)
+    }
+
+    fn relay_both(&mut self, ctx: &mut Ctx<N>) -> Result<bool, Step> {
+        // Both have their turn, whatever the first one says.
+        Ok(self.relay_request(ctx)? | self.relay_response(ctx)?)
     }
 
     /// Writes what is left of the request. `Ok(true)`: another turn is needed.
