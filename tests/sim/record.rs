@@ -11,7 +11,7 @@ struct Recorder;
 
 impl log::Log for Recorder {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target() == "lbproxy::access"
+        ["lbproxy::access", "lbproxy::http_access"].contains(&metadata.target())
     }
 
     fn log(&self, record: &log::Record<'_>) {
@@ -34,6 +34,17 @@ impl Line {
     pub fn field(&self, key: &str) -> &str {
         let found = self.text.split(' ').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
         found.unwrap_or_else(|| panic!("no {key} in: {}", self.text))
+    }
+
+    /// The target of a request; empty of one that could not be read.
+    pub fn target(&self) -> &str {
+        self.text.split('"').nth(1).and_then(|request| request.split(' ').nth(1)).unwrap_or_default()
+    }
+
+    /// What the client was told.
+    pub fn status(&self) -> u16 {
+        let after = self.text.split('"').nth(2).and_then(|rest| rest.split_whitespace().next());
+        after.and_then(|status| status.parse().ok()).expect("a status")
     }
 
     pub fn number(&self, key: &str) -> u64 {
