@@ -2,7 +2,7 @@
 
 use super::{Current, Http, LINGER, Phase, Relay, Step};
 use crate::ctx::Ctx;
-use crate::http::exchange::{Event, Exchange};
+use crate::http::exchange::{self, Event, Exchange};
 use crate::http::reply::Reply;
 use crate::http::{Framing, Method, Refusal, Version};
 use crate::net::{Net, Socket};
@@ -109,7 +109,9 @@ impl<N: Net> Http<N> {
             self.await_request(ctx);
             return Step::On;
         }
-        let nothing_follows = self.up.unread().is_empty() && !self.client.readable();
+        // Closing while the client still sends would reset the connection, and destroy what it has not read.
+        let is_read = self.exchange.request == exchange::Request::Sent;
+        let nothing_follows = is_read && self.up.unread().is_empty() && !self.client.readable();
         if asked_to_close && nothing_follows {
             return Step::close(reason);
         }
