@@ -51,6 +51,7 @@ impl<N: Net> Http<N> {
         };
         ctx.scratch.clear();
         reply.write(&mut ctx.scratch);
+        self.response_bytes = content_bytes(&ctx.scratch);
         self.step(Event::Reply { keep_alive });
         self.down.drop_held(&mut ctx.buffers);
         self.down.replace(0, &ctx.scratch, &mut ctx.buffers);
@@ -163,7 +164,10 @@ impl<N: Net> Http<N> {
     fn leave_backend(&mut self, ctx: &mut Ctx<N>) {
         match std::mem::replace(&mut self.phase, Phase::Head) {
             Phase::Seeking(mut connect) => connect.release(ctx),
-            Phase::Relaying(relay) => relay.link.close(ctx),
+            Phase::Relaying(relay) => {
+                self.response_bytes = relay.body.map_or(0, |body| body.0.content_bytes());
+                relay.link.close(ctx);
+            }
             Phase::Tunnel(mut duplex) => duplex.release(ctx),
             Phase::Head | Phase::Replying(_) | Phase::Lingering { .. } => {}
         }
@@ -175,6 +179,7 @@ impl<N: Net> Http<N> {
         self.exchange = Exchange::default();
         self.phase = Phase::Head;
         self.since = ctx.now;
+        self.response_bytes = 0;
     }
 
     /// Tells the client that nothing follows, and waits until it has understood.
@@ -186,4 +191,10 @@ impl<N: Net> Http<N> {
         self.phase = Phase::Lingering { until: ctx.now + LINGER, reason };
         Step::On
     }
+}
+
+/// What follows the head of an answer of ours.
+fn content_bytes(reply: &[u8]) -> u64 {
+    let head = reply.windows(4).position(|four| four == b"\r\n\r\n").map_or(reply.len(), |end| end + 4);
+    (reply.len() - head) as u64
 }
