@@ -36,6 +36,16 @@ impl Buffer {
         self.space()
     }
 
+    /// The same, but so much room stays in front, for [`Buffer::splice`] to use. False, and nothing is changed, if that
+    /// leaves no more than `least_bytes` behind.
+    pub fn make_room_behind(&mut self, headroom_bytes: usize, least_bytes: usize) -> bool {
+        let fits = self.room_bytes() > headroom_bytes + least_bytes;
+        if fits {
+            self.shift_to(headroom_bytes as u32);
+        }
+        fits
+    }
+
     /// The length of what [`Buffer::make_room`] returns.
     pub fn room_bytes(&self) -> usize {
         self.bytes.len() - self.filled().len()
@@ -74,6 +84,7 @@ impl Buffer {
         true
     }
 
+    /// Moves what is owed there, where there is room for it.
     fn shift_to(&mut self, start: u32) {
         if self.start != start {
             self.bytes.copy_within(self.start as usize..self.end as usize, start as usize);

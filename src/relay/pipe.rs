@@ -311,12 +311,12 @@ impl Pipe {
         if buffer.is_empty() {
             buffer.leave_headroom(headroom_bytes);
         }
-        if buffer.space().len() <= tailroom_bytes {
-            if buffer.room_bytes() > tailroom_bytes {
-                buffer.make_room();
-            } else {
-                buffers.grow(buffer, headroom_bytes);
-            }
+        // What is read behind a part of a head may fill the buffer: the headroom is still needed when the head is whole.
+        if buffer.space().len() <= tailroom_bytes
+            && !buffer.make_room_behind(headroom_bytes, tailroom_bytes)
+            && !buffers.grow(buffer, headroom_bytes)
+        {
+            buffer.make_room();
         }
         let Some(space_bytes) = buffer.space().len().checked_sub(tailroom_bytes).filter(|bytes| *bytes > 0)
         else {
