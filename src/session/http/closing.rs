@@ -23,7 +23,7 @@ impl<N: Net> Http<N> {
         if self.exchange.is_unanswered() {
             self.answer(refusal.status, reason, ctx)
         } else {
-            self.abort(reason)
+            self.abort(reason, ctx)
         }
     }
 
@@ -32,7 +32,7 @@ impl<N: Net> Http<N> {
         self.leave_backend(ctx);
         if !self.down.owes_nothing() {
             // The client may have a part of an interim head, and reads no further: nothing can follow it.
-            return self.abort(reason);
+            return self.abort(reason, ctx);
         }
         let keep_alive = self.current.as_ref().is_some_and(|current| {
             // Ours is told how by its version only, and a body that nobody read would pass for a request.
@@ -120,12 +120,20 @@ impl<N: Net> Http<N> {
     }
 
     /// The response cannot be completed, and the client must not take it for complete.
-    pub(super) fn abort(&mut self, reason: Reason) -> Step {
-        // Where the end of the body is told by closing, only a reset tells that this is not it.
-        if matches!(self.phase, Phase::Relaying(Relay { until_close: true, .. })) {
-            self.client.reset_on_close();
+    pub(super) fn abort(&mut self, reason: Reason, ctx: &mut Ctx<N>) -> Step {
+        if self.ends_by_closing() {
+            return Step::close(reason);
         }
-        Step::close(reason)
+        // Closing at once could reset the connection, and destroy the answers to earlier requests.
+        self.leave_backend(ctx);
+        self.down.drop_held(&mut ctx.buffers);
+        self.record(reason, ctx);
+        self.take_leave(reason, ctx)
+    }
+
+    /// A part of a response is sent whose end is told by closing.
+    fn ends_by_closing(&self) -> bool {
+        matches!(self.phase, Phase::Relaying(Relay { until_close: true, .. }))
     }
 
     /// Reads, and forgets, what a client sends that was told of the end.
@@ -151,6 +159,10 @@ impl<N: Net> Http<N> {
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
         if let Phase::Tunnel(duplex) = &mut self.phase {
             self.response_bytes = duplex.moved_bytes().1;
+        }
+        if self.ends_by_closing() {
+            // Only a reset tells that this is not the end.
+            self.client.reset_on_close();
         }
         self.leave_backend(ctx);
         self.up.drop_held(&mut ctx.buffers);

@@ -161,7 +161,7 @@ impl<N: Net> Http<N> {
         if self.exchange.is_unanswered() {
             self.answer(status, Reason::proxy(cause), ctx)
         } else {
-            self.abort(Reason::proxy(cause))
+            self.abort(Reason::proxy(cause), ctx)
         }
     }
 }

@@ -139,9 +139,9 @@ impl<N: Net> Http<N> {
                 Err(self.finish_exchange(ctx))
             }
             Progress::SinkBroke(error) => Err(Step::close(Reason::broken(Side::Client, &error))),
-            Progress::SourceBroke(error) => Err(self.abort(Reason::broken(Side::Backend, &error))),
+            Progress::SourceBroke(error) => Err(self.abort(Reason::broken(Side::Backend, &error), ctx)),
             Progress::Refused(refusal) => {
-                Err(self.abort(Reason::peer(Side::Backend, Cause::Refused(refusal.why))))
+                Err(self.abort(Reason::peer(Side::Backend, Cause::Refused(refusal.why)), ctx))
             }
         }
     }
