@@ -1,6 +1,7 @@
 //! The access log as the tests read it: every session must leave one line, with a reason.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::sync::Once;
 
 thread_local! {
@@ -36,6 +37,12 @@ impl Line {
         found.unwrap_or_else(|| panic!("no {key} in: {}", self.text))
     }
 
+    /// Who asked.
+    pub fn client(&self) -> IpAddr {
+        let address = self.text.split(' ').next().and_then(|address| address.parse().ok());
+        address.expect("an address")
+    }
+
     /// The target of a request; empty of one that could not be read.
     pub fn target(&self) -> &str {
         self.text.split('"').nth(1).and_then(|request| request.split(' ').nth(1)).unwrap_or_default()
@@ -43,8 +50,17 @@ impl Line {
 
     /// What the client was told.
     pub fn status(&self) -> u16 {
-        let after = self.text.split('"').nth(2).and_then(|rest| rest.split_whitespace().next());
-        after.and_then(|status| status.parse().ok()).expect("a status")
+        self.number_after_request(0) as u16
+    }
+
+    /// Bytes of content that the client was sent.
+    pub fn content_bytes(&self) -> u64 {
+        self.number_after_request(1)
+    }
+
+    fn number_after_request(&self, index: usize) -> u64 {
+        let after = self.text.split('"').nth(2).and_then(|rest| rest.split_whitespace().nth(index));
+        after.and_then(|number| number.parse().ok()).expect("a number")
     }
 
     pub fn number(&self, key: &str) -> u64 {

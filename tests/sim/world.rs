@@ -41,8 +41,6 @@ pub struct Wire {
     pub last_request: Option<usize>,
     /// When the proxy was last told of something here: the number of its look at the events.
     pub told_at: u64,
-    /// A request crossed with what nobody had asked for.
-    crossed: bool,
     /// The index of the backend it leads to; `None` for a client's.
     pub backend: Option<usize>,
     pub address: SocketAddr,
@@ -245,7 +243,6 @@ impl World {
             party: None,
             last_request: None,
             told_at: 0,
-            crossed: false,
             backend,
             address,
             token: None,
@@ -362,7 +359,8 @@ impl World {
     /// which nobody asked for, if it could know that.
     pub fn begins(&mut self, index: usize, bytes: &[u8]) {
         let wire = &mut self.wires[index];
-        let (Some(Party::Backend(backend)), Some(id)) = (&wire.party, http::book::request_id(bytes)) else {
+        let (Some(Party::Backend(backend)), Some(id)) = (&mut wire.party, http::book::request_id(bytes))
+        else {
             return;
         };
         let before = wire.last_request.replace(id);
@@ -372,11 +370,10 @@ impl World {
         let end = &wire.link.ends[PROXY];
         let heard = end.arrived - end.receive.len() as u64;
         assert!(
-            backend.stray_from.is_none_or(|stray| heard <= stray || wire.crossed),
+            backend.stray_from.is_none_or(|stray| heard <= stray || backend.crossed),
             "request {id} goes where it heard what nobody asked for"
         );
-        // From here on, it may be taken for an answer, and nobody could tell.
-        wire.crossed |= backend.stray_from.is_some();
+        backend.crossed |= backend.stray_from.is_some();
         let was_told = !end.edge.any() && wire.told_at < self.looks;
         let has_something = !end.receive.is_empty() || end.fin_received || end.reset;
         assert!(!was_told || !has_something, "request {id} goes where the proxy knows of bytes or an end");

@@ -38,7 +38,9 @@ impl<N: Net> Http<N> {
             // Ours is told how by its version only, and a body that nobody read would pass for a request.
             let is_read = matches!(current.facts.framing, Framing::Empty | Framing::Length(0));
             is_read && current.facts.keep_alive && current.facts.version > Version::Http10
-        }) && !ctx.draining;
+        }) && !ctx.draining
+            // What the client said next went down with the backend's connection.
+            && !self.up.is_over();
         let (id, started) = (self.id, self.since);
         let current = self.current.get_or_insert_with(|| Current::unread(id, started));
         current.record.status = status;

@@ -68,7 +68,9 @@ impl<N: Net> Http<N> {
         if (self.up.moved_bytes(), self.down.moved_bytes(), self.exchange) != before {
             self.since = ctx.now;
         }
-        if spent { Step::Stop(Next::Again) } else { self.await_progress(ctx) }
+        // However much moves, the whole has its limit.
+        let late = self.total_deadline(ctx).is_some_and(|at| at <= ctx.now);
+        if spent && !late { Step::Stop(Next::Again) } else { self.await_progress(ctx) }
     }
 
     /// Writes what is left of the request. `Ok(true)`: another turn is needed.

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::super::strict::{self, Message};
-use super::super::tcp::{Link, PEER};
+use super::super::tcp::{Link, PEER, PROXY};
 use super::book::{Book, Fault, content, request_id};
 use super::knobs::HttpKnobs;
 use super::plan::{Ending, Plan};
@@ -19,6 +19,8 @@ pub struct Backend {
     pub served: u32,
     /// What it said from here on, nobody asked for.
     pub stray_from: Option<u64>,
+    /// A request crossed with that, so that it may be taken for an answer, and nobody could tell.
+    pub crossed: bool,
     /// It will not serve again, and closes when there is nothing left to say.
     closing: bool,
     /// While it waits: closes, or says something unasked, at the next step.
@@ -55,6 +57,7 @@ impl Backend {
             work: None,
             served: 0,
             stray_from: None,
+            crossed: false,
             closing: false,
             restless: None,
             tunnel: None,
@@ -93,6 +96,11 @@ impl Backend {
         }
         let Some(line_end) = bytes.windows(2).position(|two| two == b"\r\n") else { return };
         let busy = self.work.as_ref().is_some_and(|work| work.is_read);
+        if busy && self.stray_from.is_some() {
+            // What was said unasked passed for the answer to this request, and nobody could tell.
+            self.closing = true;
+            return;
+        }
         assert!(!busy, "bytes after a request: {:?}", String::from_utf8_lossy(bytes));
         if self.work.is_none() {
             let line = String::from_utf8_lossy(&bytes[..line_end]).into_owned();
@@ -178,9 +186,8 @@ impl Backend {
         }
         if work.plan.switches && request.upgrade {
             let id = work.id;
-            self.stream.say(
-                b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: sim/1\r\n\r\n",
-            );
+            self.stream
+                .say(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: sim/1\r\n\r\n");
             self.tunnel = Some(Tunnel::new(content(id, 2, 3 * id % 70), content(id, 1, id % 50)));
             self.work = None;
             return;
@@ -228,7 +235,7 @@ impl Backend {
                 self.stream.close(link);
             }
         } else if plan.extra {
-            self.speak_unasked(rng, book);
+            self.speak_unasked(link, rng, book);
         }
     }
 
@@ -239,7 +246,8 @@ impl Backend {
         self.stream.close(link);
     }
 
-    fn speak_unasked(&mut self, rng: &mut Rng, book: &mut Book) {
+    fn speak_unasked(&mut self, link: &Link, rng: &mut Rng, book: &mut Book) {
+        self.crossed |= !link.ends[PROXY].send.is_empty() || !link.ends[PEER].receive.is_empty();
         book.count("unasked");
         self.stray_from.get_or_insert(self.stream.said);
         let strays: [&[u8]; 3] = [
@@ -252,13 +260,14 @@ impl Backend {
 
     /// Between two requests: some do not wait for long.
     fn rest(&mut self, link: &mut Link, rng: &mut Rng, book: &mut Book) -> Option<u64> {
-        let idle = self.work.is_none() && self.tunnel.is_none() && !self.closing && !self.stream.has_unparsed();
+        let idle =
+            self.work.is_none() && self.tunnel.is_none() && !self.closing && !self.stream.has_unparsed();
         if !idle || self.served == 0 || self.stream.has_more() || self.stream.done {
             self.restless = None;
             return None;
         }
         match self.restless.take() {
-            Some(Whim::Speak) => self.speak_unasked(rng, book),
+            Some(Whim::Speak) => self.speak_unasked(link, rng, book),
             Some(whim) => {
                 book.count("closed while idle");
                 self.die(link, matches!(whim, Whim::Reset));

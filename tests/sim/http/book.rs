@@ -42,8 +42,8 @@ pub struct Request {
     /// Backends that heard of it, and those that took it for complete.
     pub arrivals: u32,
     pub completions: u32,
-    /// Its client has the whole answer: the status.
-    pub answered: Option<u16>,
+    /// Its client has the whole answer: the status, and the length of the content.
+    pub answered: Option<(u16, usize)>,
 }
 
 /// A final answer of a backend, as far as it got.
@@ -106,6 +106,8 @@ const BAD_HEADS: &[(&str, &str)] = &[
     ("/ID HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", ""),
     ("/ID HTTP/1.1\r\nHost: a\nX: y\r\n\r\n", ""),
     ("/ID HTTP/1.1\r\nHost: a\r\nX: y\r\n folded\r\n\r\n", ""),
+    ("/ID HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "0\r\n\r\n"),
+    ("/ID HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: frob\r\n\r\n", "0\r\n\r\n"),
     ("/ID HTTP/2.0\r\nHost: a\r\n\r\n", ""),
     ("/ID  HTTP/1.1\r\nHost: a\r\n\r\n", ""),
     ("/ID HTTP/1.1\r\nHost: a\r\nX: LONG\r\n\r\n", ""),
@@ -113,7 +115,8 @@ const BAD_HEADS: &[(&str, &str)] = &[
 ];
 
 /// Chunked bodies that must be refused.
-const BAD_BODIES: &[&str] = &["xyz\r\n", "-1\r\n", "3\r\nabcd\r\n", "3\nabc\r\n0\r\n\r\n", "3 \r\nabc\r\n", "0\r\nBad Name: x\r\n"];
+const BAD_BODIES: &[&str] =
+    &["xyz\r\n", "-1\r\n", "3\r\nabcd\r\n", "3\nabc\r\n0\r\n\r\n", "3 \r\nabc\r\n", "0\r\nBad Name: x\r\n"];
 
 impl Request {
     fn draw(id: usize, rng: &mut Rng, knobs: &HttpKnobs, is_last: bool) -> Request {

@@ -48,7 +48,7 @@ impl HttpKnobs {
         let (head, body, response) = (timeout(), timeout(), timeout());
         let (keep_alive, backend_idle, request) = (timeout(), timeout(), timeout());
         let mut chance = |most| if calm { 0 } else { sometimes(rng, most) };
-        let (vanish, faults, misdeeds) = (chance(400), chance(200), chance(300));
+        let (vanish, faults, misdeeds) = (chance(400), chance(600), chance(300));
         let (idle_closes, long_pauses) = (chance(500), chance(60));
         HttpKnobs {
             calm,

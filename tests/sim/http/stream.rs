@@ -75,7 +75,11 @@ impl Stream {
 
     /// How long it may take its time before the next step.
     pub fn pause_us(&self, rng: &mut Rng) -> u64 {
-        if self.long_pauses > 0 && rng.u32(..1000) < self.long_pauses { self.long_pause_us } else { self.pause_us }
+        if self.long_pauses > 0 && rng.u32(..1000) < self.long_pauses {
+            self.long_pause_us
+        } else {
+            self.pause_us
+        }
     }
 
     pub fn say(&mut self, bytes: &[u8]) {
