@@ -250,7 +250,10 @@ impl Write for SimSocket {
 
 impl Socket for SimSocket {
     fn shutdown_write(&self) -> io::Result<()> {
-        let outcome = self.call("fin", |world| world.wires[self.wire].link.shutdown_write(PROXY));
+        let outcome = self.call("fin", |world| {
+            world.wires[self.wire].fin_at = Some(world.now);
+            world.wires[self.wire].link.shutdown_write(PROXY)
+        });
         self.moved(&outcome);
         outcome
     }

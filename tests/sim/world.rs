@@ -10,10 +10,10 @@ use std::time::Duration;
 use fastrand::Rng;
 use lbproxy::token::{LinkId, SessionId, Token};
 
+use super::http::Party;
 use super::http::backend::Backend;
 use super::http::book::Book;
 use super::http::client::Client;
-use super::http::{self, Party};
 use super::knobs::{Knobs, Mood};
 use super::peer::{Peer, Script};
 use super::tcp::{ECONNREFUSED, Flags, Link, PEER, PROXY};
@@ -39,6 +39,8 @@ pub struct Wire {
     pub party: Option<Party>,
     /// The request that the proxy sent here last.
     pub last_request: Option<usize>,
+    /// Bytes that it had heard from here by then.
+    pub heard_before: u64,
     /// When the proxy was last told of something here: the number of its look at the events.
     pub told_at: u64,
     /// The index of the backend it leads to; `None` for a client's.
@@ -51,6 +53,8 @@ pub struct Wire {
     /// When the proxy last moved something here, or learnt of an end or a break.
     pub moved_at: Duration,
     pub dropped_at: Duration,
+    /// When the proxy said its last word.
+    pub fin_at: Option<Duration>,
     mood: Mood,
     delivering: [bool; 2],
     acting: bool,
@@ -242,6 +246,7 @@ impl World {
             peer: None,
             party: None,
             last_request: None,
+            heard_before: 0,
             told_at: 0,
             backend,
             address,
@@ -250,6 +255,7 @@ impl World {
             opened_at: self.now,
             moved_at: self.now,
             dropped_at: Duration::ZERO,
+            fin_at: None,
             mood,
             delivering: [false; 2],
             acting: false,
@@ -353,30 +359,6 @@ impl World {
             let after = self.rng.u64(0..=within_us);
             self.schedule(after, What::Act(index));
         }
-    }
-
-    /// The proxy is about to send what may be the start of a request: not on a connection that had something to say
-    /// which nobody asked for, if it could know that.
-    pub fn begins(&mut self, index: usize, bytes: &[u8]) {
-        let wire = &mut self.wires[index];
-        let (Some(Party::Backend(backend)), Some(id)) = (&mut wire.party, http::book::request_id(bytes))
-        else {
-            return;
-        };
-        let before = wire.last_request.replace(id);
-        if before.is_none_or(|before| before == id) {
-            return;
-        }
-        let end = &wire.link.ends[PROXY];
-        let heard = end.arrived - end.receive.len() as u64;
-        assert!(
-            backend.stray_from.is_none_or(|stray| heard <= stray || backend.crossed),
-            "request {id} goes where it heard what nobody asked for"
-        );
-        backend.crossed |= backend.stray_from.is_some();
-        let was_told = !end.edge.any() && wire.told_at < self.looks;
-        let has_something = !end.receive.is_empty() || end.fin_received || end.reset;
-        assert!(!was_told || !has_something, "request {id} goes where the proxy knows of bytes or an end");
     }
 
     /// The kernel took less than it could have: it owes an edge although nothing is under way that would cause one.

@@ -21,6 +21,8 @@ pub struct Backend {
     pub stray_from: Option<u64>,
     /// A request crossed with that, so that it may be taken for an answer, and nobody could tell.
     pub crossed: bool,
+    /// Where the answer ends that is the last one: it said so, or it has not read all of the request.
+    pub ends_at: Option<u64>,
     /// It will not serve again, and closes when there is nothing left to say.
     closing: bool,
     /// While it waits: closes, or says something unasked, at the next step.
@@ -58,6 +60,7 @@ impl Backend {
             served: 0,
             stray_from: None,
             crossed: false,
+            ends_at: None,
             closing: false,
             restless: None,
             tunnel: None,
@@ -229,6 +232,9 @@ impl Backend {
         self.served += 1;
         self.work = None;
         self.closing |= early || plan.ends_connection();
+        if early || plan.announces_close() {
+            self.ends_at = Some(end);
+        }
         if self.closing {
             self.stream.finish(link);
             if plan.abrupt {

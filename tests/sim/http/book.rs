@@ -214,7 +214,7 @@ impl Request {
         if !options.is_empty() {
             head += &format!("Connection: {}\r\n", options.join(", "));
         }
-        if rng.u8(..4) == 0 {
+        if rng.u8(..3) == 0 {
             head += &format!("X-Padding: {}\r\n", "p".repeat(rng.usize(..500)));
         }
         self.head = (head + "\r\n").into_bytes();

@@ -263,7 +263,8 @@ impl Client {
         let Some(answer) = number("X-Answer").map(|serial| &book.answers[serial]) else {
             return self.check_canned(id, message, closes, book);
         };
-        assert_eq!(request.fault, None, "request {id} was answered by a backend");
+        // One whose body is malformed may be answered before that shows.
+        assert_ne!(request.fault, Some(Fault::Head), "request {id} was answered by a backend");
         if answer.dirty {
             return book.count("answer of a backend out of step");
         }

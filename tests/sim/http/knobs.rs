@@ -46,7 +46,8 @@ impl HttpKnobs {
             false => Duration::from_micros(log_uniform(rng, 30_000, 20_000_000) as u64),
         };
         let (head, body, response) = (timeout(), timeout(), timeout());
-        let (keep_alive, backend_idle, request) = (timeout(), timeout(), timeout());
+        let (keep_alive, backend_idle) = (timeout(), timeout());
+        let request = Duration::from_micros(log_uniform(rng, 2_000, 5_000_000) as u64);
         let mut chance = |most| if calm { 0 } else { sometimes(rng, most) };
         let (vanish, faults, misdeeds) = (chance(400), chance(600), chance(300));
         let (idle_closes, long_pauses) = (chance(500), chance(60));
@@ -108,16 +109,22 @@ impl HttpKnobs {
 /// The knobs of a run in HTTP mode.
 pub fn draw(rng: &mut Rng) -> Knobs {
     let mut knobs = Knobs::draw(rng);
-    let http = HttpKnobs::draw(rng);
+    let mut http = HttpKnobs::draw(rng);
     knobs.clients = rng.usize(1..=8);
     knobs.arrivals = Duration::from_millis(rng.u64(0..=1_000));
     knobs.buffer_bytes = log_uniform(rng, 2_048, 16_384);
-    knobs.turn_bytes = if rng.bool() { knobs.buffer_bytes } else { log_uniform(rng, 64, 8_192) };
+    knobs.turn_bytes = if rng.bool() { knobs.buffer_bytes } else { log_uniform(rng, 4, 8_192) };
     knobs.send_capacity = log_uniform(rng, 64, 16_384);
     knobs.receive_capacity = log_uniform(rng, 64, 16_384);
     knobs.segment_bytes = log_uniform(rng, 16, 8_192);
     knobs.latency_us = log_uniform(rng, 1, 5_000) as u64;
     knobs.long_pauses = 0;
+    if rng.u8(..4) == 0 {
+        // Many requests in one buffer, at its very end, too.
+        (knobs.buffer_bytes, knobs.receive_capacity) = (2_048, 4_096);
+        knobs.segment_bytes = log_uniform(rng, 256, 8_192);
+        http.content_bytes = http.content_bytes.min(100);
+    }
     if http.calm {
         knobs.moods.fill(Mood::Up);
         (knobs.connect_exhausted, knobs.watch_exhausted, knobs.drain_at) = (0, 0, None);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use lbproxy::balance::Pool;
 use lbproxy::proxy::Proxy;
@@ -15,6 +16,7 @@ use super::super::{CONNECT_TIMEOUT, DRAIN_TIMEOUT};
 use super::Party;
 use super::client::Client;
 use super::knobs::HttpKnobs;
+use super::plan::STATUSES;
 
 /// What has to happen in many seeds: the simulation could otherwise cease to test something without anybody noticing.
 const MUST_HAPPEN: &[&str] = &[
@@ -47,6 +49,8 @@ const MUST_HAPPEN: &[&str] = &[
 /// What has to happen in very many.
 const RARE: &[&str] = &["414", "431", "501", "505", "gave up: drain_timeout", "stray taken for an answer"];
 const VERY_MANY: usize = 3_000;
+/// How long the proxy reads on after its last word.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// `tally` says how often something happened, and in how many seeds.
 pub fn check_coverage(seeds: usize, tally: impl Fn(&str) -> (u64, usize)) {
@@ -99,7 +103,9 @@ fn counters_agree(proxy: &Proxy<SimNet>, lines: &[Line]) {
 /// The log, as far as it tells what became of a request.
 struct Lines<'a> {
     by_id: HashMap<usize, &'a Line>,
-    /// Clients that did not even read what was wrong with a head that nobody understood.
+    /// Clients of whose heads one could not be read.
+    nameless: Vec<IpAddr>,
+    /// Those that did not even read what was wrong with a head that nobody understood.
     given_up: Vec<IpAddr>,
 }
 
@@ -112,8 +118,9 @@ impl<'a> Lines<'a> {
             assert!(id < requests, "nobody asked for this: {line:?}");
             assert!(by_id.insert(id, line).is_none(), "request {id} has two lines: {line:?}");
         }
-        let given_up = nameless.into_iter().filter(|line| ends_in_reset(line, false)).map(Line::client);
-        Lines { by_id, given_up: given_up.collect() }
+        let given_up = nameless.iter().filter(|line| ends_in_reset(line, false)).map(|line| line.client());
+        let given_up = given_up.collect();
+        Lines { by_id, nameless: nameless.iter().map(|line| line.client()).collect(), given_up }
     }
 }
 
@@ -143,7 +150,9 @@ fn request(world: &World, wire: &Wire, client: &Client, place: usize, lines: &Li
                 || lines.given_up.contains(&wire.address.ip());
             let drained = world.knobs.drain_at.is_some_and(|at| wire.dropped_at >= at + DRAIN_TIMEOUT);
             let unread = heard > client.stream.received;
-            let cut_short = client.vanished || client.deaf || unread || later_cut || drained;
+            // Who neither reads nor closes is not waited for, once told of the end.
+            let lingered = wire.fin_at.is_some_and(|at| wire.dropped_at >= at + LINGER);
+            let cut_short = client.vanished || client.deaf || unread || later_cut || drained || lingered;
             let finished = line.field("cause") == "finished";
             assert!(
                 !finished || cut_short,
@@ -158,7 +167,8 @@ fn request(world: &World, wire: &Wire, client: &Client, place: usize, lines: &Li
             let has_read =
                 client.start_of(place).is_some_and(|start| start < end.arrived) && end.receive.is_empty();
             let ignored = has_read && request.written && !earlier_ended;
-            let excused = client.vanished || client.deaf || world.knobs.drain_at.is_some();
+            let refused = lines.nameless.contains(&wire.address.ip());
+            let excused = refused || client.vanished || client.deaf || world.knobs.drain_at.is_some();
             assert!(
                 !ignored || excused,
                 "request {id} of {} was never answered, nor is there a line",
@@ -173,7 +183,7 @@ fn ends_in_reset(line: &Line, old: bool) -> bool {
     match line.field("cause") {
         "finished" => false,
         // A client that does not even read an answer of our own is given up.
-        "body_timeout" => old || [408, 502, 503, 504].contains(&line.status()),
+        "body_timeout" => old || !STATUSES.contains(&line.status()),
         "drain_timeout" => true,
         // Where the end of an answer is told by closing, only a reset tells that this was not it.
         _ => old,

@@ -48,6 +48,8 @@ pub struct Plan {
     odd: bool,
 }
 
+/// What backends answer: nothing that the proxy would say by itself.
+pub const STATUSES: [u16; 7] = [200, 200, 200, 404, 500, 204, 304];
 /// What no proxy may take for an answer.
 const GARBAGE: &[&[u8]] = &[
     b"nonsense\r\n\r\n",
@@ -81,7 +83,7 @@ impl Plan {
             extra: extra && rng.bool(),
             abrupt: rng.bool(),
             form: if old && form == Form::Chunked { Form::UntilClose } else { form },
-            status: [200, 200, 200, 404, 500, 204, 304][rng.usize(..7)],
+            status: STATUSES[rng.usize(..STATUSES.len())],
             content_bytes: rng.usize(0..=knobs.content_bytes),
             old,
             keeps: rng.u8(..8) != 0,
@@ -99,7 +101,7 @@ impl Plan {
         self.announces_close() || self.silent
     }
 
-    fn announces_close(&self) -> bool {
+    pub fn announces_close(&self) -> bool {
         self.is_until_close() || !self.keeps
     }
 
