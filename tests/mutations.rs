@@ -178,6 +178,174 @@ const MUTATIONS: &[Mutation] = &[
         find: "if self.drain_deadline.is_some_and(|deadline| deadline <= now) {",
         replace: "if false {",
     },
+    Mutation {
+        what: "HTTP: repeat a POST",
+        file: "src/session/http/relaying.rs",
+        find: "link.reused && current.facts.method.is_idempotent()",
+        replace: "link.reused",
+    },
+    Mutation {
+        what: "HTTP: repeat a request on a fresh connection",
+        file: "src/session/http/relaying.rs",
+        find: "Some(_) => link.reused && current.facts.method.is_idempotent()",
+        replace: "Some(_) => current.facts.method.is_idempotent()",
+    },
+    Mutation {
+        what: "HTTP: send a POST where the end may wait to be read",
+        file: "src/session/http/relaying.rs",
+        find: "if !is_repeatable && !is_quiet(&mut link.conn) {",
+        replace: "if false && !is_quiet(&mut link.conn) {",
+    },
+    Mutation {
+        what: "HTTP: repeat a request after the backend was heard",
+        file: "src/session/http/response.rs",
+        find: "                    *heard = true;\n                    self.up.forget(&mut ctx.buffers);",
+        replace: "",
+    },
+    Mutation {
+        what: "HTTP: forget to keep what is sent",
+        file: "src/session/http/request.rs",
+        find: "self.up.keep();",
+        replace: "",
+    },
+    Mutation {
+        what: "HTTP: repeat a request without going back to its start",
+        file: "src/session/http/relaying.rs",
+        find: "self.up.rewind();",
+        replace: "",
+    },
+    Mutation {
+        what: "HTTP: park a connection that said more than was asked",
+        file: "src/session/http/closing.rs",
+        find: "if self.exchange.backend_stays() && !extra && is_in_step {",
+        replace: "if self.exchange.backend_stays() && is_in_step {",
+    },
+    Mutation {
+        what: "HTTP: park a connection that has more to say",
+        file: "src/relay/links.rs",
+        find: "if !full && !conn.readable() && !conn.has_error() => {",
+        replace: "if !full => {",
+    },
+    Mutation {
+        what: "HTTP: park a connection in the midst of a request",
+        file: "src/http/exchange.rs",
+        find: "self.request == Request::Sent && self.response == Response::Sent && self.backend == KeepAlive::Keep",
+        replace: "self.response == Response::Sent",
+    },
+    Mutation {
+        what: "HTTP: go on with a client whose request is not read",
+        file: "src/http/exchange.rs",
+        find: "        Event::ResponseHead { last: true, .. } => KeepAlive::Close,\n        Event::ResponseHead { .. } if request != Request::Sent => KeepAlive::Close,",
+        replace: "        Event::ResponseHead { last: true, .. } => KeepAlive::Close,\n        _ if false && request != Request::Sent => KeepAlive::Close,",
+    },
+    Mutation {
+        what: "HTTP: go on after an answer in whose place the body should have been read",
+        file: "src/session/http/answer.rs",
+        find: "is_read && !self.up.is_over() && facts.keep_alive",
+        replace: "(is_read || true) && !self.up.is_over() && facts.keep_alive",
+    },
+    Mutation {
+        what: "HTTP: answer when a response has begun",
+        file: "src/http/exchange.rs",
+        find: "matches!(self.response, Response::Idle | Response::Awaited)",
+        replace: "matches!(self.response, Response::Idle | Response::Awaited | Response::Sending)",
+    },
+    Mutation {
+        what: "HTTP: take the end of a body for its completion",
+        file: "src/http/body.rs",
+        find: "_ => Err(Refusal::new(400, \"incomplete_body\")),",
+        replace: "_ => { self.state = State::Done; Ok(()) }",
+    },
+    Mutation {
+        what: "HTTP: end a broken response as if it were complete",
+        file: "src/session/http/closing.rs",
+        find: "                    self.client.reset_on_close();",
+        replace: "",
+    },
+    Mutation {
+        what: "HTTP: forward interim responses to HTTP/1.0",
+        file: "src/session/http/response.rs",
+        find: "if !facts.is_interim() || client > Version::Http10 {",
+        replace: "if true {",
+    },
+    Mutation {
+        what: "HTTP: switch protocols unasked",
+        file: "src/http/exchange.rs",
+        find: "        (Asked, Event::Switch) => Some(Switched),\n        (_, Event::Switch) => None,",
+        replace: "        (_, Event::Switch) => Some(Switched),",
+    },
+    Mutation {
+        what: "HTTP: do not linger",
+        file: "src/session/http/closing.rs",
+        find: "self.since = ctx.now;\n        self.phase = Phase::Lingering { until: ctx.now + LINGER_MAX, reason };\n        Step::On",
+        replace: "Step::close(reason)",
+    },
+    Mutation {
+        what: "HTTP: close on a client that still sends",
+        file: "src/session/http/closing.rs",
+        find: "let is_read = self.exchange.request == exchange::Request::Sent;",
+        replace: "let is_read = true;",
+    },
+    Mutation {
+        what: "HTTP: lose pipelined requests",
+        file: "src/session/http/closing.rs",
+        find: "    pub(super) fn await_request(&mut self, ctx: &mut Ctx<N>) {\n        self.up.forget(&mut ctx.buffers);",
+        replace: "    pub(super) fn await_request(&mut self, ctx: &mut Ctx<N>) {\n        self.up.drop_held(&mut ctx.buffers);",
+    },
+    Mutation {
+        what: "HTTP: lose pipelined requests behind an answer of our own",
+        file: "src/session/http/answer.rs",
+        find: "            self.up.drop_cleared(&mut ctx.buffers);",
+        replace: "            self.up.drop_held(&mut ctx.buffers);",
+    },
+    Mutation {
+        what: "HTTP: need another event for a request that is here already",
+        file: "src/session/http/closing.rs",
+        find: "            self.await_request(ctx);\n            return Step::On;",
+        replace: "            self.await_request(ctx);\n            return Step::Stop(Next::Wait);",
+    },
+    Mutation {
+        what: "HTTP: let no room for a head that grows",
+        file: "src/relay/pipe.rs",
+        find: "!buffer.reclaim(headroom_bytes, tailroom_bytes + LEAST_BYTES)",
+        replace: "!buffer.reclaim(0, tailroom_bytes + LEAST_BYTES)",
+    },
+    Mutation {
+        what: "HTTP: ignore what an idle connection has to say",
+        file: "src/relay/links.rs",
+        find: "if (event.readable || event.read_closed || event.error)",
+        replace: "if false",
+    },
+    Mutation {
+        what: "HTTP: send the events of a reused connection to whom it served first",
+        file: "src/relay/links.rs",
+        find: "match std::mem::replace(self.holders.get_mut(id)?, Holder::Session(session)) {",
+        replace: "let session = SessionId { epoch: session.epoch.max(2) - 1, ..session };\n        match std::mem::replace(self.holders.get_mut(id)?, Holder::Session(session)) {",
+    },
+    Mutation {
+        what: "HTTP: forget a connection that was left",
+        file: "src/session/http/closing.rs",
+        find: "Phase::Relaying(relay) => relay.link.close(ctx),",
+        replace: "Phase::Relaying(relay) => drop(relay.link),",
+    },
+    Mutation {
+        what: "HTTP: let idle connections wait for ever",
+        file: "src/relay/links.rs",
+        find: "self.look_at.get_or_insert(now + self.idle_timeout);",
+        replace: "",
+    },
+    Mutation {
+        what: "HTTP: let a busy exchange outlive its limit",
+        file: "src/session/http/relaying.rs",
+        find: "if spent && self.deadline(ctx).is_none_or(|at| at > ctx.now) {",
+        replace: "if spent {",
+    },
+    Mutation {
+        what: "HTTP: wait for ever for a head",
+        file: "src/session/http/mod.rs",
+        find: "Phase::Head => timeouts.head,",
+        replace: "Phase::Head => Duration::from_secs(100_000),",
+    },
 ];
 
 fn root() -> &'static Path {
@@ -206,7 +374,7 @@ impl Copy {
     fn make() -> Copy {
         let tree = root().join("target/mutations/tree");
         let _ = fs::remove_dir_all(&tree);
-        for folder in ["src", "tests/sim"] {
+        for folder in ["src", "tests/sim", "tests/strict"] {
             copy_folder(&root().join(folder), &tree.join(folder));
         }
         for gone in ["src/bin", "src/main.rs"] {

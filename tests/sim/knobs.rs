@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::http::knobs::HttpKnobs;
+
 /// How a backend treats those who connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
@@ -54,6 +56,8 @@ pub struct Knobs {
     /// Report only what changed, not all that is ready: masks nothing.
     pub bare_edges: bool,
     pub drain_at: Option<Duration>,
+    /// Where the peers speak HTTP.
+    pub http: Option<HttpKnobs>,
 }
 
 impl Knobs {
@@ -94,6 +98,7 @@ impl Knobs {
             long_pauses: if rng.u8(..4) == 0 { rng.u32(1..50) } else { 0 },
             bare_edges: rng.bool(),
             drain_at: (rng.u8(..4) == 0).then(|| Duration::from_millis(rng.u64(0..3_000))),
+            http: None,
         }
     }
 }
@@ -109,12 +114,12 @@ fn draw_mood(rng: &mut Rng) -> Mood {
     }
 }
 
-fn sometimes(rng: &mut Rng, most: u32) -> u32 {
+pub fn sometimes(rng: &mut Rng, most: u32) -> u32 {
     if rng.bool() { 0 } else { rng.u32(1..=most) }
 }
 
 /// Small values are where the trouble is, large ones must occur all the same.
-fn log_uniform(rng: &mut Rng, least: usize, most: usize) -> usize {
+pub fn log_uniform(rng: &mut Rng, least: usize, most: usize) -> usize {
     let ratio = most as f64 / least as f64;
     ((least as f64 * ratio.powf(rng.f64())) as usize).clamp(least, most)
 }

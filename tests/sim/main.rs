@@ -7,16 +7,20 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "a test crate has no public interface")]
 
+mod http;
 mod knobs;
 mod model;
 mod net;
 mod peer;
 mod record;
+#[path = "../strict/mod.rs"]
+mod strict;
 mod tcp;
 mod timing;
 mod world;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,6 +42,8 @@ const MAX_TURNS: u64 = 500_000;
 const MAX_STEPS: u64 = 2_000_000;
 /// Seeds run by a plain `cargo test`.
 const DEFAULT_SEEDS: u64 = 600;
+/// Seeds in which everything that can happen should.
+const MEANINGFUL_SEEDS: usize = 300;
 
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 pub const HALF_CLOSE_TIMEOUT: Duration = Duration::from_secs(200);
@@ -50,7 +56,7 @@ fn configuration(knobs: &Knobs) -> Config {
         address: ([10, 0, 0, index as u8], 80).into(),
         weight,
     });
-    Config {
+    let mut config = Config {
         workers: 1,
         timeouts: config::Timeouts {
             connect: CONNECT_TIMEOUT,
@@ -85,7 +91,11 @@ fn configuration(knobs: &Knobs) -> Config {
             sticky: None,
         }],
         log: config::Log { access_format: config::AccessFormat::Combined },
+    };
+    if let Some(http) = &knobs.http {
+        http.configure(&mut config);
     }
+    config
 }
 
 fn build(seed: u64, world: &Shared, epoch: Instant) -> (Proxy<SimNet>, Arc<Pool>) {
@@ -100,11 +110,31 @@ fn build(seed: u64, world: &Shared, epoch: Instant) -> (Proxy<SimNet>, Arc<Pool>
     (Proxy::new(ctx, vec![(listener, 0)], max_connections).expect("registers"), pool)
 }
 
-/// Runs one seed to its end and checks everything. Returns the trace.
-fn run(seed: u64) -> u64 {
+/// What the sessions of a run are.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Tcp,
+    Http,
+}
+
+/// What is left of a run: the trace, and how often what happened in it.
+#[derive(Debug, PartialEq, Eq)]
+struct Ran {
+    trace: u64,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+/// Runs one seed to its end and checks everything.
+fn run(seed: u64, kind: Kind) -> Ran {
     record::start();
     let epoch = lbproxy::net::os::now();
-    let world: Shared = Rc::new(RefCell::new(World::new(seed)));
+    let world: Shared = Rc::new(RefCell::new(World::new(
+        seed,
+        match kind {
+            Kind::Tcp => Knobs::draw,
+            Kind::Http => http::knobs::draw,
+        },
+    )));
     let (mut proxy, pool) = build(seed, &world, epoch);
     let drain_at = world.borrow().knobs.drain_at;
     let (mut idle_turns, mut draining) = (0, false);
@@ -130,13 +160,18 @@ fn run(seed: u64) -> u64 {
         let world = world.borrow();
         assert!(world.steps() < MAX_STEPS, "no end in sight");
         assert!(proxy.open_sessions() <= world.knobs.max_connections, "more connections than allowed");
-        if proxy.open_sessions() == 0 && world.next_at().is_none() && world.queue.is_empty() {
+        let over = proxy.open_sessions() == 0 && proxy.ctx().links.is_empty();
+        if over && world.next_at().is_none() && world.queue.is_empty() {
             break;
         }
     }
-    let world = world.borrow();
-    model::check(&world, &proxy, &pool, &record::take());
-    world.trace()
+    let mut world = world.borrow_mut();
+    let lines = record::take();
+    match kind {
+        Kind::Tcp => model::check(&world, &proxy, &pool, &lines),
+        Kind::Http => http::model::check(&mut world, &proxy, &pool, &lines),
+    }
+    Ran { trace: world.trace(), counts: std::mem::take(&mut world.book.counts) }
 }
 
 /// Prints the seed if the thread panics on its way through it.
@@ -159,29 +194,57 @@ fn seeds(part: u64) -> Vec<u64> {
     }
 }
 
-fn run_all(part: u64) {
-    for seed in seeds(part) {
+/// Runs the `part`th half of all seeds: how many there were, and how often what happened in how many of them.
+fn run_all(part: u64, kind: Kind) -> (usize, Tally) {
+    let (seeds, mut tally) = (seeds(part), Tally::new());
+    for &seed in &seeds {
         let culprit = Culprit(seed);
-        run(seed);
+        for (what, times) in run(seed, kind).counts {
+            let (all, runs) = tally.entry(what).or_default();
+            (*all, *runs) = (*all + times, *runs + 1);
+        }
         drop(culprit);
+    }
+    (seeds.len(), tally)
+}
+
+type Tally = BTreeMap<&'static str, (u64, usize)>;
+
+fn run_http(part: u64) {
+    let (seeds, tally) = run_all(part, Kind::Http);
+    if std::env::var_os("SIM_TALLY").is_some() {
+        eprintln!("{seeds} seeds: {tally:#?}");
+    }
+    if seeds >= MEANINGFUL_SEEDS {
+        http::model::check_coverage(seeds, |what| tally.get(what).copied().unwrap_or_default());
     }
 }
 
-// Two tests, so that two cores share the work.
+// Two tests of each kind, so that two cores share the work.
 #[test]
 fn whatever_happens_even_seeds() {
-    run_all(0);
+    run_all(0, Kind::Tcp);
 }
 
 #[test]
 fn whatever_happens_odd_seeds() {
-    run_all(1);
+    run_all(1, Kind::Tcp);
+}
+
+#[test]
+fn http_even_seeds() {
+    run_http(0);
+}
+
+#[test]
+fn http_odd_seeds() {
+    run_http(1);
 }
 
 #[test]
 fn the_same_seed_leaves_the_same_trace() {
-    for seed in 0..20 {
+    for (seed, kind) in (0..20).flat_map(|seed| [(seed, Kind::Tcp), (seed, Kind::Http)]) {
         let _culprit = Culprit(seed);
-        assert_eq!(run(seed), run(seed), "seed {seed}");
+        assert_eq!(run(seed, kind), run(seed, kind), "seed {seed}, {kind:?}");
     }
 }

@@ -32,7 +32,7 @@ pub fn check(world: &World, proxy: &Proxy<SimNet>, pool: &Pool, lines: &[Line]) 
     }
 }
 
-fn nothing_is_left(world: &World, proxy: &Proxy<SimNet>, pool: &Pool) {
+pub fn nothing_is_left(world: &World, proxy: &Proxy<SimNet>, pool: &Pool) {
     assert_eq!(proxy.open_sessions(), 0, "sessions left that nothing will ever wake");
     assert_eq!(proxy.ctx().buffers.in_use(), 0, "buffers left");
     assert_eq!(proxy.ctx().links.len(), 0, "connections to backends left");
@@ -45,7 +45,7 @@ fn nothing_is_left(world: &World, proxy: &Proxy<SimNet>, pool: &Pool) {
 }
 
 /// Closing a listener resets who is queued: nobody should be, unless the proxy could not accept them.
-fn nobody_is_dropped(world: &World, proxy: &Proxy<SimNet>) {
+pub fn nobody_is_dropped(world: &World, proxy: &Proxy<SimNet>) {
     let excused = proxy.metrics().limit_reached > 0 || proxy.metrics().accept_pauses > 0;
     assert!(world.reset_in_queue == 0 || excused, "{} clients dropped from the queue", world.reset_in_queue);
 }

@@ -59,6 +59,7 @@ impl Net for SimNet {
         events.clear();
         let mut world = self.world.borrow_mut();
         world.calls = 0;
+        world.looks += 1;
         // Even a turn that waits for nothing takes its time, and the world goes on meanwhile.
         let busy = Duration::from_micros(world.rng.u64(1..=50));
         let until = timeout.map(|timeout| world.now + timeout.max(busy));
@@ -163,6 +164,7 @@ impl World {
             let Some(token) = wire.token else { continue };
             let edge = std::mem::take(&mut wire.link.ends[PROXY].edge);
             if edge.any() || spurious {
+                wire.told_at = self.looks;
                 let level = wire.link.level(PROXY);
                 events.push(event(token, if self.knobs.bare_edges && edge.any() { edge } else { level }));
             }
@@ -228,6 +230,7 @@ impl Read for SimSocket {
 impl Write for SimSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let outcome = self.call("write", |world| {
+            world.begins(self.wire, bytes);
             let chance = world.knobs.short_write;
             if !world.roll(chance) {
                 return world.wires[self.wire].link.write(PROXY, bytes, bytes.len());
@@ -247,7 +250,10 @@ impl Write for SimSocket {
 
 impl Socket for SimSocket {
     fn shutdown_write(&self) -> io::Result<()> {
-        let outcome = self.call("fin", |world| world.wires[self.wire].link.shutdown_write(PROXY));
+        let outcome = self.call("fin", |world| {
+            world.wires[self.wire].fin_at = Some(world.now);
+            world.wires[self.wire].link.shutdown_write(PROXY)
+        });
         self.moved(&outcome);
         outcome
     }

@@ -1,6 +1,7 @@
 //! The access log as the tests read it: every session must leave one line, with a reason.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::sync::Once;
 
 thread_local! {
@@ -11,7 +12,7 @@ struct Recorder;
 
 impl log::Log for Recorder {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target() == "lbproxy::access"
+        ["lbproxy::access", "lbproxy::http_access"].contains(&metadata.target())
     }
 
     fn log(&self, record: &log::Record<'_>) {
@@ -34,6 +35,32 @@ impl Line {
     pub fn field(&self, key: &str) -> &str {
         let found = self.text.split(' ').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
         found.unwrap_or_else(|| panic!("no {key} in: {}", self.text))
+    }
+
+    /// Who asked.
+    pub fn client(&self) -> IpAddr {
+        let address = self.text.split(' ').next().and_then(|address| address.parse().ok());
+        address.expect("an address")
+    }
+
+    /// The target of a request; empty of one that could not be read.
+    pub fn target(&self) -> &str {
+        self.text.split('"').nth(1).and_then(|request| request.split(' ').nth(1)).unwrap_or_default()
+    }
+
+    /// What the client was told.
+    pub fn status(&self) -> u16 {
+        self.number_after_request(0) as u16
+    }
+
+    /// Bytes of content that the client was sent.
+    pub fn content_bytes(&self) -> u64 {
+        self.number_after_request(1)
+    }
+
+    fn number_after_request(&self, index: usize) -> u64 {
+        let after = self.text.split('"').nth(2).and_then(|rest| rest.split_whitespace().nth(index));
+        after.and_then(|number| number.parse().ok()).expect("a number")
     }
 
     pub fn number(&self, key: &str) -> u64 {

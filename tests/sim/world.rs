@@ -10,6 +10,10 @@ use std::time::Duration;
 use fastrand::Rng;
 use lbproxy::token::{LinkId, SessionId, Token};
 
+use super::http::Party;
+use super::http::backend::Backend;
+use super::http::book::Book;
+use super::http::client::Client;
 use super::knobs::{Knobs, Mood};
 use super::peer::{Peer, Script};
 use super::tcp::{ECONNREFUSED, Flags, Link, PEER, PROXY};
@@ -31,6 +35,14 @@ enum What {
 pub struct Wire {
     pub link: Link,
     pub peer: Option<Peer>,
+    /// The same, if it speaks HTTP.
+    pub party: Option<Party>,
+    /// The request that the proxy sent here last.
+    pub last_request: Option<usize>,
+    /// Bytes that it had heard from here by then.
+    pub heard_before: u64,
+    /// When the proxy was last told of something here: the number of its look at the events.
+    pub told_at: u64,
     /// The index of the backend it leads to; `None` for a client's.
     pub backend: Option<usize>,
     pub address: SocketAddr,
@@ -41,6 +53,8 @@ pub struct Wire {
     /// When the proxy last moved something here, or learnt of an end or a break.
     pub moved_at: Duration,
     pub dropped_at: Duration,
+    /// When the proxy said its last word.
+    pub fin_at: Option<Duration>,
     mood: Mood,
     delivering: [bool; 2],
     acting: bool,
@@ -49,6 +63,10 @@ pub struct Wire {
 impl Wire {
     /// The peer resets before the proxy has looked, in half of the cases with a few bytes said.
     fn quit(&mut self, rng: &mut Rng) {
+        if let Some(party) = &mut self.party {
+            party.quit(&mut self.link);
+            return self.link.deliver(PEER, 1);
+        }
         let Some(peer) = &mut self.peer else { return };
         if rng.bool() {
             peer.act(&mut self.link, rng);
@@ -65,6 +83,10 @@ impl Wire {
 pub struct World {
     pub rng: Rng,
     pub knobs: Knobs,
+    /// Of those who speak HTTP.
+    pub book: Book,
+    /// How often the proxy looked at events.
+    pub looks: u64,
     pub now: Duration,
     pub wires: Vec<Wire>,
     /// Connections that wait to be accepted.
@@ -91,11 +113,13 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64) -> World {
+    pub fn new(seed: u64, draw: fn(&mut Rng) -> Knobs) -> World {
         let mut rng = Rng::with_seed(seed);
-        let knobs = Knobs::draw(&mut rng);
+        let knobs = draw(&mut rng);
         let mut world = World {
             rng,
+            book: Book::default(),
+            looks: 0,
             now: Duration::ZERO,
             wires: Vec::new(),
             queue: VecDeque::new(),
@@ -132,6 +156,10 @@ impl World {
             eprintln!("{:>12?} {what:?}", self.now);
         }
         (self.now, what).hash(&mut self.trace);
+    }
+
+    pub fn is_talkative(&self) -> bool {
+        self.talkative
     }
 
     pub fn trace(&self) -> u64 {
@@ -213,9 +241,13 @@ impl World {
     ) -> usize {
         let link = Link::new(self.knobs.send_capacity, self.knobs.receive_capacity, established);
         let index = self.wires.len();
-        let mut wire = Wire {
+        let wire = Wire {
             link,
             peer: None,
+            party: None,
+            last_request: None,
+            heard_before: 0,
+            told_at: 0,
             backend,
             address,
             token: None,
@@ -223,18 +255,28 @@ impl World {
             opened_at: self.now,
             moved_at: self.now,
             dropped_at: Duration::ZERO,
+            fin_at: None,
             mood,
             delivering: [false; 2],
             acting: false,
         };
-        if established {
-            wire.peer = Some(Peer::new(Script::draw(&mut self.rng, &self.knobs), index as u16));
-        }
         self.wires.push(wire);
         if established {
+            self.add_peer(index);
             self.wake(index);
         }
         index
+    }
+
+    /// Somebody is at the far end of the wire.
+    fn add_peer(&mut self, index: usize) {
+        let World { wires, rng, knobs, book, .. } = self;
+        let wire = &mut wires[index];
+        match (&knobs.http, wire.backend) {
+            (None, _) => wire.peer = Some(Peer::new(Script::draw(rng, knobs), index as u16)),
+            (Some(http), None) => wire.party = Some(Party::Client(Client::new(rng, http, book))),
+            (Some(http), Some(_)) => wire.party = Some(Party::Backend(Backend::new(rng, http))),
+        }
     }
 
     /// The proxy connects to the backend at `address`, whose index is its last octet.
@@ -273,9 +315,9 @@ impl World {
             Mood::Refusing => wire.link.break_end(PROXY, ECONNREFUSED),
             mood => {
                 wire.link.establish();
-                wire.peer = Some(Peer::new(Script::draw(&mut self.rng, &self.knobs), index as u16));
+                self.add_peer(index);
                 if mood == Mood::Quitter {
-                    wire.quit(&mut self.rng);
+                    self.wires[index].quit(&mut self.rng);
                 }
             }
         }
@@ -286,6 +328,12 @@ impl World {
         let wire = &mut self.wires[index];
         wire.acting = false;
         wire.link.ends[PEER].edge = Flags::default();
+        if let Some(party) = &mut wire.party {
+            if let Some(within_us) = party.act(&mut wire.link, &mut self.rng, &mut self.book) {
+                self.wake_within(index, within_us);
+            }
+            return self.settle(index);
+        }
         let again = wire.peer.as_mut().is_some_and(|peer| peer.act(&mut wire.link, &mut self.rng));
         if again {
             self.wake(index);
@@ -296,12 +344,19 @@ impl World {
     fn wake(&mut self, index: usize) {
         let chance = self.knobs.long_pauses;
         let long = self.roll(chance);
-        let wire = &mut self.wires[index];
-        let Some(peer) = &wire.peer else { return };
-        if !wire.acting && !peer.done {
-            wire.acting = true;
-            let most = if long { LONG_PAUSE.as_micros() as u64 } else { peer.script.pause_us };
-            let after = self.rng.u64(0..=most);
+        let within_us = match (&self.wires[index].peer, &self.wires[index].party) {
+            (Some(peer), _) if !peer.done && long => LONG_PAUSE.as_micros() as u64,
+            (Some(peer), _) if !peer.done => peer.script.pause_us,
+            (_, Some(party)) if !party.is_done() => party.pause_us(&mut self.rng),
+            _ => return,
+        };
+        self.wake_within(index, within_us);
+    }
+
+    fn wake_within(&mut self, index: usize, within_us: u64) {
+        if !self.wires[index].acting {
+            self.wires[index].acting = true;
+            let after = self.rng.u64(0..=within_us);
             self.schedule(after, What::Act(index));
         }
     }
