@@ -16,6 +16,7 @@ mod fields;
 mod forwarding;
 mod leaving;
 mod lines;
+#[path = "../strict/mod.rs"]
 mod message;
 mod net;
 mod old;
