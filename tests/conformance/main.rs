@@ -18,13 +18,14 @@ mod leaving;
 mod lines;
 #[path = "../strict/mod.rs"]
 mod message;
-mod net;
 mod old;
 mod pipelining;
 mod plain;
 mod responses;
 mod reuse;
 mod run;
+#[path = "../scripted/mod.rs"]
+mod scripted;
 mod setup;
 mod shorthand;
 mod smoke;
@@ -32,7 +33,6 @@ mod smuggling;
 mod targets;
 mod timeouts;
 mod upgrade;
-mod wire;
 
 use std::collections::HashSet;
 
