@@ -194,7 +194,7 @@ impl<N: Net> Http<N> {
     pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
         let timeouts = &ctx.config.timeouts;
         let wait = match &self.phase {
-            Phase::Head if self.up.unread().is_empty() => timeouts.keep_alive,
+            Phase::Head if !self.head_has_begun() => timeouts.keep_alive,
             Phase::Head => timeouts.head,
             Phase::Seeking(connect) => return self.no_later_than_total(connect.deadline(), ctx),
             Phase::Relaying(_) if self.awaits_response() => timeouts.response,
