@@ -2,12 +2,14 @@
 
 #[path = "strict/checks.rs"]
 mod checks;
+#[path = "strict/mod.rs"]
+mod strict;
 
 use lbproxy::http::{Body, Framing};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::checks::{LIMITS, chunked, chunked_body, feed, strict};
+use crate::checks::{LIMITS, chunked, chunked_body, feed};
 
 /// `bytes`, cut at these places, wherever they are.
 fn cut<'b>(bytes: &'b [u8], places: &[prop::sample::Index]) -> Vec<&'b [u8]> {

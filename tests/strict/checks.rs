@@ -1,13 +1,11 @@
 //! What has to hold for any bytes at all: the fuzz targets call it, tests replay their corpus through it, and properties
-//! use the parts.
+//! use the parts. A crate that includes it has `strict` at its root.
 
 #![allow(dead_code, unreachable_pub, reason = "each crate that includes it uses what it needs")]
 
-#[path = "mod.rs"]
-pub mod strict;
-
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::strict;
 use lbproxy::http::request::{self, Fields, Request};
 use lbproxy::http::response::{self, Connection, Response};
 use lbproxy::http::{Body, Framing, HeadLimits, Method, Passed, Refusal, Version};
