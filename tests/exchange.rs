@@ -127,3 +127,21 @@ fn a_body_is_refused_though_the_backend_is_slow() {
         assert!(got.starts_with(b"HTTP/1.1 413 "), "{}", got.escape_ascii());
     }
 }
+
+/// A head that began at the end of a full buffer moved to its front, and what followed filled the rest: there was no room
+/// left for what a forwarded head has more, and the client was told that its head was too large.
+#[test]
+fn requests_may_be_pipelined_without_end() {
+    let asks = (0..100)
+        .map(|number| format!("GET /{number} HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "y".repeat(number)));
+    let asks = asks.collect::<String>();
+    let answer = vec![Say::new("HTTP/1.1 204 No Content\r\n\r\n")];
+    // A body at the start, so that a buffer of full size is used.
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n".to_owned() + &"x".repeat(5000);
+    let client = vec![Say::new(post + &asks)];
+    let input = Input { client, answers: vec![answer; 101], ..Input::default() };
+    let play = check(&input).unwrap_or_else(|why| panic!("{why}"));
+    let world = play.rig.world.borrow();
+    let got = String::from_utf8_lossy(&world.wires[CLIENT].got);
+    assert_eq!(got.matches("HTTP/1.1 204 ").count(), 101, "{got}");
+}

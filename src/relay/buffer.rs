@@ -36,6 +36,12 @@ impl Buffer {
         self.space()
     }
 
+    /// The same, but for this much room in front of what is owed. There must be so much.
+    pub fn make_room_behind(&mut self, headroom_bytes: usize) {
+        debug_assert!(headroom_bytes <= self.room_bytes());
+        self.shift_to(headroom_bytes as u32);
+    }
+
     /// The length of what [`Buffer::make_room`] returns.
     pub fn room_bytes(&self) -> usize {
         self.bytes.len() - self.filled().len()

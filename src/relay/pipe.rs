@@ -312,10 +312,11 @@ impl Pipe {
             buffer.leave_headroom(headroom_bytes);
         }
         if buffer.space().len() <= tailroom_bytes {
-            if buffer.room_bytes() > tailroom_bytes {
+            // What is held may be the start of a head, which needs its headroom like one at the front of an empty buffer.
+            if buffer.room_bytes() > headroom_bytes + tailroom_bytes {
+                buffer.make_room_behind(headroom_bytes);
+            } else if !buffers.grow(buffer, headroom_bytes) {
                 buffer.make_room();
-            } else {
-                buffers.grow(buffer, headroom_bytes);
             }
         }
         let Some(space_bytes) = buffer.space().len().checked_sub(tailroom_bytes).filter(|bytes| *bytes > 0)
