@@ -86,8 +86,7 @@ mod tests {
 
     #[test]
     fn epoch_zero_is_never_given_out() {
-        let mut table = Table::default();
-        table.last_epoch = u32::MAX;
+        let mut table = Table { last_epoch: u32::MAX, ..Table::default() };
         assert_eq!(table.insert(|_| ()).epoch, 1);
     }
 }
