@@ -2,12 +2,14 @@
 
 #[path = "strict/checks.rs"]
 mod checks;
+#[path = "strict/mod.rs"]
+mod strict;
 
 use lbproxy::http::{Body, Framing};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::checks::{LIMITS, chunked, chunked_body, feed, strict};
+use crate::checks::{LIMITS, chunked, chunked_body, feed};
 
 /// `bytes`, cut at these places, wherever they are.
 fn cut<'b>(bytes: &'b [u8], places: &[prop::sample::Index]) -> Vec<&'b [u8]> {
@@ -23,7 +25,7 @@ struct Sample {
     wire: Vec<u8>,
     content: Vec<u8>,
     /// Those that are to arrive.
-    trailers: Vec<(String, Vec<u8>)>,
+    trailers: Vec<strict::Field>,
 }
 
 fn size_line(size: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -67,7 +69,8 @@ fn sample() -> impl Strategy<Value = Sample> {
         wire.extend_from_slice(b"\r\n");
         let content = chunks.into_iter().flat_map(|(_, content)| content).collect();
         let kept = trailers.into_iter().filter(|(.., kept)| *kept);
-        Sample { wire, content, trailers: kept.map(|(_, name, value, _)| (name, value.into())).collect() }
+        let trailers = kept.map(|(_, name, value, _)| strict::Field { name, value }).collect();
+        Sample { wire, content, trailers }
     })
 }
 

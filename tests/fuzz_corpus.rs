@@ -2,6 +2,10 @@
 
 #[path = "strict/checks.rs"]
 mod checks;
+#[path = "exchange/mod.rs"]
+mod exchange;
+#[path = "strict/mod.rs"]
+mod strict;
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -15,6 +19,11 @@ fn chunked_body() {
 #[test]
 fn head() {
     replay("head", checks::head);
+}
+
+#[test]
+fn exchange() {
+    replay("exchange", exchange::exchange);
 }
 
 fn replay(target: &str, check: fn(&[u8])) {

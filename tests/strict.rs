@@ -3,21 +3,20 @@
 #[path = "strict/mod.rs"]
 mod strict;
 
-use strict::{parse_chunked, parse_request, parse_response};
+use strict::{Field, Framing, Kind, Message, parse_chunked, parse_request, parse_response};
 
 #[test]
 fn requests() {
-    let (message, length) =
+    let message =
         parse_request(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nabGET").expect("good");
-    assert_eq!(
-        (message.start, message.body, length),
-        (["PUT", "/a", "HTTP/1.1"].map(str::to_owned), b"ab".into(), 49)
-    );
-    let (message, _) = parse_request(
+    assert_eq!((message.words(), message.len), (vec!["PUT", "/a", "HTTP/1.1"], 49));
+    assert_eq!((message.content, message.framing), (b"ab".into(), Framing::Length(2)));
+    let message = parse_request(
         b"PUT * HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX:y\r\n\r\n",
     )
     .expect("good");
-    assert_eq!((message.chunked, message.trailers), (true, vec![("X".to_owned(), b"y".to_vec())]));
+    let trailer = Field { name: "X".to_owned(), value: "y".to_owned() };
+    assert_eq!((message.framing, message.trailers), (Framing::Chunked, vec![trailer]));
     for bad in [
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
@@ -41,6 +40,10 @@ fn requests() {
         "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
         "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost:a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost:  a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: y \r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n",
         "GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nTransfer_Encoding: chunked\r\n\r\n",
     ] {
@@ -51,8 +54,8 @@ fn requests() {
 #[test]
 fn responses() {
     let good = |bytes: &[u8], to_head| {
-        let (message, length) = parse_response(bytes, to_head).expect("good");
-        (message.body.len(), message.until_close, bytes.len() - length)
+        let message = parse_response(bytes, to_head).expect("good");
+        (message.content.len(), message.framing == Framing::UntilClose, bytes.len() - message.len)
     };
     assert_eq!(good(b"HTTP/1.1 200 OK\r\n\r\nabc", false), (3, true, 0));
     assert_eq!(good(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", false), (2, false, 1));
@@ -64,6 +67,7 @@ fn responses() {
         "HTTP/1.1  200 OK\r\n\r\n",
         "HTTP/1.1 20 OK\r\n\r\n",
         "HTTP/1.1 600 OK\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\r\n",
         "HTTP/1.1 200 O\x07K\r\n\r\n",
         "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -80,5 +84,64 @@ fn chunks() {
         1\na\n0\n\n|1\r\nab\r\n0\r\n\r\n|00\r\n\r\n|0\r\nHost: a\r\n\r\n|0\r\n|0\r\nX: y\r\n|0\r\nX: y\n\r\n|";
     for bad in bad.split('|') {
         assert!(parse_chunked(bad.as_bytes()).is_err(), "{bad:?}");
+    }
+}
+
+fn request(text: &str) -> Result<Option<Message>, String> {
+    Message::read(text.as_bytes(), Kind::Request, false)
+}
+
+#[test]
+fn a_message_is_read_to_its_end_and_no_further() {
+    for (text, content, trailers, complete, rest) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", "", 0, true, 3),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhix", "hi", 0, true, 1),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nhi", "hi", 0, false, 0),
+        (
+            "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\nx",
+            "hi",
+            0,
+            true,
+            1,
+        ),
+        (
+            "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n",
+            "hi",
+            1,
+            true,
+            0,
+        ),
+        (
+            "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n",
+            "hi",
+            0,
+            false,
+            0,
+        ),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nh", "h", 0, false, 0),
+    ] {
+        let message = request(text).expect("good").expect("a head");
+        assert_eq!(String::from_utf8_lossy(&message.content), content, "{text:?}");
+        assert_eq!((message.trailers.len(), message.complete), (trailers, complete), "{text:?}");
+        assert_eq!(text.len() - message.len, rest, "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_not_canonical_is_refused() {
+    for text in [
+        "GET /  HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost:a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nhi",
+        "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nhi\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n02\r\nhi\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhiX",
+    ] {
+        assert!(request(text).is_err(), "{text:?}");
     }
 }

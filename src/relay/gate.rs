@@ -13,7 +13,7 @@ pub trait Gate {
     /// Looks at what `held` holds behind its first `from` bytes, and may rewrite it. How much more may be written now.
     ///
     /// # Errors
-    /// These bytes may not be passed on, and nothing that follows them.
+    /// These bytes may not be passed on, and nothing that follows them: asked again, it says so again.
     fn pass(&mut self, held: &mut Buffer, from: usize) -> Result<usize, Refusal>;
 
     /// The source has finished. How much more may be written now.

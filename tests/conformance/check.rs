@@ -6,8 +6,8 @@ use super::canonical;
 use super::case::{Canned, Case, End, Request, Step, Want};
 use super::message::{self, Kind, Message};
 use super::run::{self, CLIENT, Run, Split};
+use super::scripted::wire::Wire;
 use super::setup;
-use super::wire::Wire;
 
 /// Runs every case in every split, goes on after a failure, and fails with a list of them.
 ///
@@ -38,9 +38,9 @@ fn check_split(case: &Case, split: Split) -> Result<(), String> {
             run.play()?;
             check_client(&run)?;
             check_backends(&run)?;
-            run.leave()
+            run.rig.leave()
         }));
-        transcript = run.transcript();
+        transcript = run.rig.transcript();
         outcome.unwrap_or_else(|panic| Err(panicked(&*panic)))
     }));
     let outcome = attempt.unwrap_or_else(|panic| Err(panicked(&*panic)));

@@ -16,14 +16,16 @@ mod fields;
 mod forwarding;
 mod leaving;
 mod lines;
+#[path = "../strict/mod.rs"]
 mod message;
-mod net;
 mod old;
 mod pipelining;
 mod plain;
 mod responses;
 mod reuse;
 mod run;
+#[path = "../scripted/mod.rs"]
+mod scripted;
 mod setup;
 mod shorthand;
 mod smoke;
@@ -31,7 +33,6 @@ mod smuggling;
 mod targets;
 mod timeouts;
 mod upgrade;
-mod wire;
 
 use std::collections::HashSet;
 

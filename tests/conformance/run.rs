@@ -1,22 +1,18 @@
 //! Plays a case: peers take their steps, one at a time, and the proxy runs until it waits in between.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use lbproxy::balance::Pool;
 use lbproxy::config::ForwardedStyle;
-use lbproxy::proxy::Proxy;
 
 use super::canonical;
 use super::case::{COOKIE, Case, Request, Splits, Step};
 use super::message::{self, Kind, Message};
-use super::net::{ScriptNet, Shared, World};
+use super::scripted::Rig;
+use super::scripted::net::{Shared, World};
+use super::scripted::wire::Wire;
 use super::setup;
-use super::wire::Wire;
 
-/// Turns that the proxy may take before it waits: more is spinning.
-const TURNS_MAX: usize = 300;
 /// Waits that a case may be long.
 const WAITS_MAX: usize = 1_000;
 const ECONNRESET: i32 = 104;
@@ -100,8 +96,7 @@ pub struct Run<'c> {
     pub case: &'c Case,
     split: Split,
     pub world: Shared,
-    proxy: Proxy<ScriptNet>,
-    pool: Arc<Pool>,
+    pub rig: Rig,
     started: Instant,
     client: Actor,
     pub backends: Vec<Actor>,
@@ -115,7 +110,7 @@ impl<'c> Run<'c> {
         let started = lbproxy::net::os::now();
         let world = World::new(started, case.backends.iter().map(|script| script.refuses).collect());
         world.borrow_mut().arrive((case.address, 4000).into());
-        let (proxy, pool) = setup::proxy(case, &world);
+        let rig = Rig::new(setup::configuration(case), &world);
         let mut before = 0;
         let backends = case.backends.iter().map(|script| {
             let actor = Actor::new(&script.steps, before);
@@ -123,17 +118,17 @@ impl<'c> Run<'c> {
             actor
         });
         let backends = backends.collect();
-        Run { case, split, world, proxy, pool, started, client: Actor::new(&case.client, 0), backends }
+        Run { case, split, world, rig, started, client: Actor::new(&case.client, 0), backends }
     }
 
     /// From the first step to the last.
     pub fn play(&mut self) -> Result<(), String> {
-        self.settle()?;
+        self.rig.settle()?;
         let scripts = self.case.backends.iter().flat_map(|script| &script.steps);
         let bytes: usize = self.case.client.iter().chain(scripts).map(sent_bytes).sum();
         for _ in 0..WAITS_MAX + bytes {
             if self.advance()? {
-                self.settle()?;
+                self.rig.settle()?;
             } else if self.client.done() && self.backends.iter().all(Actor::done) {
                 return self.check_time();
             } else {
@@ -141,17 +136,6 @@ impl<'c> Run<'c> {
             }
         }
         Err("no end in sight".to_owned())
-    }
-
-    /// The proxy runs until it waits.
-    fn settle(&mut self) -> Result<(), String> {
-        for _ in 0..TURNS_MAX {
-            self.proxy.turn().map_err(|error| error.to_string())?;
-            if self.world.borrow().waits.is_some() {
-                return Ok(());
-            }
-        }
-        Err(format!("{TURNS_MAX} turns without a wait"))
     }
 
     /// Somebody takes a step, if anybody can: the client before the backends.
@@ -282,7 +266,7 @@ impl<'c> Run<'c> {
     fn expected_request(&self, text: &[u8], world: &World) -> Message {
         let text = with_cookie(text, &world.wires[CLIENT]);
         let mut message = expected(&text, Kind::Request);
-        let style: ForwardedStyle = self.proxy.ctx().config.frontends[0].forwarded;
+        let style: ForwardedStyle = self.rig.proxy.ctx().config.frontends[0].forwarded;
         canonical::complete_request(&mut message, self.case.address, style);
         message
     }
@@ -295,9 +279,8 @@ impl<'c> Run<'c> {
         let proxy_wakes = waits.flatten().map(|timeout| now + timeout);
         let wakes = proxy_wakes.into_iter().chain(wakes).min();
         let wakes = wakes.filter(|wakes| wakes.duration_since(self.started) <= *self.case.takes.end());
-        self.world.borrow_mut().now = wakes.ok_or_else(|| self.stuck())?;
-        self.proxy.turn().map_err(|error| error.to_string())?;
-        self.settle()
+        let wakes = wakes.ok_or_else(|| self.stuck())?;
+        self.rig.pass(wakes - now)
     }
 
     fn stuck(&self) -> String {
@@ -320,62 +303,6 @@ impl<'c> Run<'c> {
         let took = self.world.borrow().now - self.started;
         let range = &self.case.takes;
         if range.contains(&took) { Ok(()) } else { Err(format!("took {took:?}, not {range:?}")) }
-    }
-
-    /// Everybody leaves, and nothing may be left of them.
-    pub fn leave(&mut self) -> Result<(), String> {
-        let wires = self.world.borrow().wires.len();
-        for wire in 0..wires {
-            self.world.borrow_mut().wires[wire].peer_leaves();
-            self.settle()?;
-        }
-        for _ in 0..WAITS_MAX {
-            let Some(timeout) = self.world.borrow().waits.flatten() else { break };
-            if self.proxy.open_sessions() == 0 && self.world.borrow().wires.iter().all(|wire| wire.closed) {
-                break;
-            }
-            // Connections made meanwhile belong to nobody.
-            self.world.borrow_mut().wires.iter_mut().for_each(Wire::peer_leaves);
-            self.world.borrow_mut().now += timeout.max(Duration::from_millis(1));
-            self.proxy.turn().map_err(|error| error.to_string())?;
-            self.settle()?;
-        }
-        self.check_nothing_is_left()
-    }
-
-    fn check_nothing_is_left(&self) -> Result<(), String> {
-        let counted: u32 = self.pool.backends().iter().map(|backend| backend.connections()).sum();
-        let open = self.world.borrow().wires.iter().filter(|wire| !wire.closed).count();
-        let left = [
-            ("sessions", self.proxy.open_sessions()),
-            ("counted backend connections", counted as usize),
-            ("buffers", self.proxy.ctx().buffers.in_use()),
-            ("sockets", open),
-        ];
-        match left.iter().find(|(_, count)| *count > 0) {
-            Some((what, count)) => Err(format!("everybody has left, and {count} {what} remain")),
-            None => Ok(()),
-        }
-    }
-
-    /// What went over every wire.
-    pub fn transcript(&self) -> String {
-        let world = self.world.borrow();
-        let mut text = String::new();
-        for (index, wire) in world.wires.iter().enumerate() {
-            let who = match world.backend_wires.iter().position(|backend| *backend == index) {
-                Some(number) => format!("backend connection {number}"),
-                None => "client".to_owned(),
-            };
-            let end = match wire {
-                Wire { reset_out: true, .. } => " and a reset",
-                wire if wire.ended() => " and the end",
-                _ => "",
-            };
-            text += &format!("  {who} sent: {}\n", wire.sent.escape_ascii());
-            text += &format!("  {who} got:  {}{end}\n", wire.got.escape_ascii());
-        }
-        text
     }
 }
 

@@ -46,6 +46,23 @@ fn of_clients() -> Vec<Case> {
             .backend(backend().gets(GET).sends(OK).kept())
             .takes_ms(9_000..=9_000)
             .gets(OK),
+        // Some clients put one after a body: it is no head that is late.
+        case("empty_line_after_a_request_asks_for_nothing")
+            .sends([get("/1"), "\r\n".into()].concat())
+            .awaits("one")
+            .awaits_end()
+            .backend(backend().gets(get("/1")).sends(ok("one")))
+            .takes_ms(70_000..=70_000)
+            .gets(ok("one"))
+            .end(End::Closed),
+        case("empty_line_and_the_end_ask_for_nothing")
+            .sends([get("/1"), "\r\n".into()].concat())
+            .awaits("one")
+            .finishes()
+            .awaits_end()
+            .backend(backend().gets(get("/1")).sends(ok("one")))
+            .gets(ok("one"))
+            .end(End::Closed),
         // Nothing was asked, so nothing is answered. Which clock runs before the first byte is not said.
         case("client_that_never_speaks").awaits_end().takes_ms(10_000..=70_000).end(End::Closed),
         case("client_that_says_no_more")

@@ -1,252 +1,333 @@
-//! HTTP/1.1 messages, parsed slowly and without mercy (RFC 9112): what leaves the proxy is held against this. It shares
-//! no code with the proxy and none of its dependencies, and accepts no more than the grammar that senders must follow,
-//! with every freedom that the proxy does not need taken away.
+//! HTTP/1.1 messages, parsed slowly and without mercy (RFC 9112): what leaves the proxy is held against this, by every test
+//! that looks at it. It shares no code with the proxy and none of its dependencies, and accepts no more than the grammar
+//! that senders must follow, with every freedom that the proxy does not need taken away.
 
 #![allow(dead_code, unreachable_pub, reason = "each test crate that includes it uses what it needs")]
 
-/// A whole message.
+use std::fmt;
+
+/// A message, or what there is of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Method, target and version, or version, status and reason phrase.
-    pub start: [String; 3],
-    /// Names as they were spelled, values without the whitespace around them.
-    pub fields: Fields,
-    /// The content.
-    pub body: Vec<u8>,
-    pub trailers: Fields,
-    /// The body came in chunks.
-    pub chunked: bool,
-    /// The body was everything that was there.
-    pub until_close: bool,
+    /// The request line or status line.
+    pub start: String,
+    pub fields: Vec<Field>,
+    pub framing: Framing,
+    /// The body without its framing.
+    pub content: Vec<u8>,
+    pub trailers: Vec<Field>,
+    /// The body came to its end.
+    pub complete: bool,
+    /// Bytes it takes.
+    pub len: usize,
 }
 
-pub type Fields = Vec<(String, Vec<u8>)>;
-
-impl Message {
-    /// The values of all fields of this name, in order.
-    pub fn all(&self, name: &str) -> Vec<&[u8]> {
-        values(&self.fields, name)
-    }
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    pub value: String,
 }
 
-/// Reads the request at the start of `bytes`, and says how long it is.
-pub fn parse_request(bytes: &[u8]) -> Result<(Message, usize), String> {
-    let mut reader = Reader { bytes, at: 0 };
-    let start = request_line(reader.line()?)?;
-    let fields = reader.fields()?;
-    let hosts = values(&fields, "Host");
-    let is_11 = start[2] == "HTTP/1.1";
-    if hosts.len() > 1 || is_11 && hosts.is_empty() {
-        return Err(format!("{} Host fields", hosts.len()));
-    }
-    if hosts.iter().any(|host| host.iter().any(|byte| b" \t,/@\\".contains(byte))) {
-        return Err("Host is not one host".into());
-    }
-    let framing = framing(&fields, is_11)?;
-    reader.message(start, fields, framing.unwrap_or(Framing::Length(0)))
-}
-
-/// Reads the response at the start of `bytes`, and says how long it is. `to_head`: it answers a HEAD.
-pub fn parse_response(bytes: &[u8], to_head: bool) -> Result<(Message, usize), String> {
-    let mut reader = Reader { bytes, at: 0 };
-    let start = status_line(reader.line()?)?;
-    let fields = reader.fields()?;
-    let framing = framing(&fields, start[0] == "HTTP/1.1")?;
-    let status = start[1].as_str();
-    if status.starts_with('1') || status == "204" {
-        if framing.is_some() {
-            return Err(format!("a {status} with a body"));
-        }
-        return reader.message(start, fields, Framing::Length(0));
-    }
-    if to_head || status == "304" {
-        return reader.message(start, fields, Framing::Length(0));
-    }
-    reader.message(start, fields, framing.unwrap_or(Framing::UntilClose))
-}
-
-/// Reads the chunked body at the start of `bytes`: content, trailers and length.
-pub fn parse_chunked(bytes: &[u8]) -> Result<(Vec<u8>, Fields, usize), String> {
-    let mut reader = Reader { bytes, at: 0 };
-    let (content, trailers) = reader.chunks()?;
-    Ok((content, trailers, reader.at))
-}
-
-enum Framing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    None,
     Length(usize),
     Chunked,
     UntilClose,
 }
 
-struct Reader<'b> {
-    bytes: &'b [u8],
-    at: usize,
+/// What a message is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Request,
+    Response,
+    /// Has no body, whatever its head says.
+    ResponseToHead,
 }
 
-impl<'b> Reader<'b> {
-    fn take(&mut self, count: usize) -> Result<&'b [u8], String> {
-        let rest = &self.bytes[self.at..];
-        if rest.len() < count {
-            return Err(format!("{count} bytes expected, {} there", rest.len()));
-        }
-        self.at += count;
-        Ok(&rest[..count])
-    }
+/// Reads the whole request at the start of `bytes`.
+pub fn parse_request(bytes: &[u8]) -> Result<Message, String> {
+    whole(Message::read(bytes, Kind::Request, true)?)
+}
 
-    /// The next line, which ends in the first CRLF and has no other CR or LF; without that end.
-    fn line(&mut self) -> Result<&'b [u8], String> {
-        let rest = &self.bytes[self.at..];
-        let end = rest.windows(2).position(|two| two == b"\r\n").ok_or("no end of line")?;
-        let line = self.take(end)?;
-        if line.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-            return Err(format!("CR, LF or NUL in {:?}", lossy(line)));
-        }
-        self.take(2)?;
-        Ok(line)
-    }
+/// Reads the whole response at the start of `bytes`, after which nothing comes. `to_head`: it answers a HEAD.
+pub fn parse_response(bytes: &[u8], to_head: bool) -> Result<Message, String> {
+    let kind = if to_head { Kind::ResponseToHead } else { Kind::Response };
+    whole(Message::read(bytes, kind, true)?)
+}
 
-    fn fields(&mut self) -> Result<Fields, String> {
-        let mut fields = Vec::new();
-        loop {
-            match self.line()? {
-                b"" => return Ok(fields),
-                line => fields.push(field(line)?),
-            }
-        }
-    }
+fn whole(message: Option<Message>) -> Result<Message, String> {
+    message.filter(|message| message.complete).ok_or_else(|| "no end".to_owned())
+}
 
-    fn chunks(&mut self) -> Result<(Vec<u8>, Fields), String> {
-        let mut content = Vec::new();
-        loop {
-            let line = self.line()?;
-            let digits = std::str::from_utf8(line).map_err(|_| "a chunk size that is no text")?;
-            let size = usize::from_str_radix(digits, 16).map_err(|_| format!("chunk size {digits:?}"))?;
-            if format!("{size:x}") != digits {
-                return Err(format!("chunk size {digits:?} is not canonical"));
-            }
-            if size == 0 {
-                break;
-            }
-            content.extend_from_slice(self.take(size)?);
-            if self.take(2)? != b"\r\n" {
-                return Err("no CRLF after a chunk".into());
-            }
-        }
-        let trailers = self.fields()?;
-        let forbidden =
-            ["Transfer-Encoding", "Content-Length", "Host", "Trailer", "TE", "Connection", "Cookie"];
-        match forbidden.iter().find(|name| !values(&trailers, name).is_empty()) {
-            Some(name) => Err(format!("{name} is no trailer")),
-            None => Ok((content, trailers)),
-        }
-    }
+/// Reads the chunked body at the start of `bytes`: content, trailers and length.
+pub fn parse_chunked(bytes: &[u8]) -> Result<(Vec<u8>, Vec<Field>, usize), String> {
+    let mut message = Message {
+        start: String::new(),
+        fields: Vec::new(),
+        framing: Framing::Chunked,
+        content: Vec::new(),
+        trailers: Vec::new(),
+        complete: true,
+        len: 0,
+    };
+    message.read_body(bytes, true)?;
+    let Message { content, trailers, len, .. } = whole(Some(message))?;
+    Ok((content, trailers, len))
+}
 
-    fn message(
-        mut self,
-        start: [String; 3],
-        fields: Fields,
-        framing: Framing,
-    ) -> Result<(Message, usize), String> {
-        let (chunked, until_close) =
-            (matches!(framing, Framing::Chunked), matches!(framing, Framing::UntilClose));
-        let (body, trailers) = match framing {
-            Framing::Length(length) => (self.take(length)?.to_vec(), Vec::new()),
-            Framing::Chunked => self.chunks()?,
-            Framing::UntilClose => (self.take(self.bytes.len() - self.at)?.to_vec(), Vec::new()),
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.value)
+    }
+}
+
+impl Message {
+    /// Reads the message at the start of `bytes`; `ended` says that no more will come. `Ok(None)`: not even its head is
+    /// complete.
+    pub fn read(bytes: &[u8], kind: Kind, ended: bool) -> Result<Option<Message>, String> {
+        let Some(head_len) = find(bytes, b"\r\n\r\n").map(|at| at + 4) else {
+            return check_lines(bytes, true).map(|()| None);
         };
-        Ok((Message { start, fields, body, trailers, chunked, until_close }, self.at))
+        check_lines(&bytes[..head_len], false)?;
+        let text = latin1(&bytes[..head_len - 4]);
+        let mut lines = text.split("\r\n");
+        let start = lines.next().unwrap_or_default().to_owned();
+        match kind {
+            Kind::Request => check_request_line(&start)?,
+            Kind::Response | Kind::ResponseToHead => check_status_line(&start)?,
+        }
+        let fields = lines.map(|line| field(line, true)).collect::<Result<Vec<Field>, String>>()?;
+        if kind == Kind::Request {
+            check_host(&fields)?;
+        }
+        let framing = framing(&start, &fields, kind)?;
+        let mut message = Message {
+            start,
+            fields,
+            framing,
+            content: Vec::new(),
+            trailers: Vec::new(),
+            complete: true,
+            len: head_len,
+        };
+        message.read_body(&bytes[head_len..], ended)?;
+        Ok(Some(message))
+    }
+
+    fn read_body(&mut self, bytes: &[u8], ended: bool) -> Result<(), String> {
+        match self.framing {
+            Framing::None => {}
+            Framing::Length(length) => {
+                self.content = bytes[..length.min(bytes.len())].to_vec();
+                self.complete = self.content.len() == length;
+                self.len += self.content.len();
+            }
+            Framing::UntilClose => {
+                self.content = bytes.to_vec();
+                self.complete = ended;
+                self.len += bytes.len();
+            }
+            Framing::Chunked => {
+                self.complete = false;
+                self.read_chunks(bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_chunks(&mut self, mut bytes: &[u8]) -> Result<(), String> {
+        let whole = bytes.len();
+        while let Some(at) = find(bytes, b"\r\n") {
+            let size = chunk_size(&bytes[..at])?;
+            bytes = &bytes[at + 2..];
+            if size == 0 {
+                return self.read_trailers(bytes, whole);
+            }
+            let count = size.min(bytes.len());
+            self.content.extend_from_slice(&bytes[..count]);
+            bytes = &bytes[count..];
+            let end = &bytes[..bytes.len().min(2)];
+            if !b"\r\n".starts_with(end) {
+                return Err(format!("chunk data ends with {}", end.escape_ascii()));
+            }
+            bytes = &bytes[end.len()..];
+        }
+        if !bytes.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'\r') {
+            return Err(format!("no size line of a chunk: {}", bytes.escape_ascii()));
+        }
+        self.len += whole;
+        Ok(())
+    }
+
+    fn read_trailers(&mut self, bytes: &[u8], whole: usize) -> Result<(), String> {
+        let end =
+            if bytes.starts_with(b"\r\n") { Some(0) } else { find(bytes, b"\r\n\r\n").map(|at| at + 2) };
+        self.len += whole;
+        if let Some(end) = end {
+            check_lines(&bytes[..end], false)?;
+            let text = latin1(&bytes[..end]);
+            let lines = text.split("\r\n").filter(|line| !line.is_empty());
+            self.trailers = lines.map(|line| field(line, false)).collect::<Result<Vec<Field>, String>>()?;
+            check_trailers(&self.trailers)?;
+            self.complete = true;
+            self.len -= bytes.len() - end - 2;
+        }
+        Ok(())
+    }
+
+    /// Method, target and version, or version, status and reason phrase.
+    pub fn words(&self) -> Vec<&str> {
+        self.start.splitn(3, ' ').collect()
+    }
+
+    /// The values of all fields of this name, in order.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        values(&self.fields, name)
+    }
+
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| &*field.value)
+    }
+
+    /// The status of a response.
+    pub fn status(&self) -> u16 {
+        self.start.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 }
 
-fn request_line(line: &[u8]) -> Result<[String; 3], String> {
-    let parts: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
-    let [method, target, version] = parts[..] else {
-        return Err(format!("not three words: {:?}", lossy(line)));
+pub fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
+
+/// Every byte a character, so that nothing is lost.
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
+}
+
+/// CR and LF come in pairs, and nothing else below SP but tabs. An `unfinished` head may end in CR.
+fn check_lines(bytes: &[u8], unfinished: bool) -> Result<(), String> {
+    for (index, &byte) in bytes.iter().enumerate() {
+        let good = match byte {
+            b'\r' => bytes.get(index + 1).map_or(unfinished, |next| *next == b'\n'),
+            b'\n' => index > 0 && bytes[index - 1] == b'\r',
+            b'\t' => true,
+            byte => byte >= b' ' && byte != 0x7f,
+        };
+        if !good {
+            return Err(format!("{} in a head: {}", [byte].escape_ascii(), bytes.escape_ascii()));
+        }
+    }
+    Ok(())
+}
+
+fn check_request_line(line: &str) -> Result<(), String> {
+    let parts: Vec<&str> = line.split(' ').collect();
+    match parts[..] {
+        [method, target, "HTTP/1.1"]
+            if is_token(method)
+                && !target.is_empty()
+                && target.bytes().all(|byte| byte.is_ascii_graphic()) =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("not a request line: {line:?}")),
+    }
+}
+
+fn check_status_line(line: &str) -> Result<(), String> {
+    let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split_once(' '));
+    match status {
+        Some((digits, _))
+            if digits.len() == 3
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+                && digits.starts_with(['1', '2', '3', '4', '5']) =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("not a status line: {line:?}")),
+    }
+}
+
+/// Trailers are passed on in place, and there is not always room for a space.
+fn field(line: &str, canonical: bool) -> Result<Field, String> {
+    let wrong = || format!("not a canonical field: {line:?}");
+    let (name, value) = line.split_once(':').ok_or_else(wrong)?;
+    let value = match value.strip_prefix(' ') {
+        Some(value) => value,
+        None if value.is_empty() || !canonical => value,
+        None => return Err(wrong()),
     };
-    if !is_token(method) {
-        return Err(format!("method {:?}", lossy(method)));
+    if !is_token(name) || value.trim_matches([' ', '\t']) != value {
+        return Err(wrong());
     }
-    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
-        return Err(format!("target {:?}", lossy(target)));
-    }
-    Ok([lossy(method), lossy(target), http_version(version)?])
+    Ok(Field { name: name.to_owned(), value: value.to_owned() })
 }
 
-fn status_line(line: &[u8]) -> Result<[String; 3], String> {
-    let parts: Vec<&[u8]> = line.splitn(3, |&byte| byte == b' ').collect();
-    let [version, status, reason] = parts[..] else {
-        return Err(format!("not a status line: {:?}", lossy(line)));
-    };
-    if status.len() != 3 || !status.iter().all(u8::is_ascii_digit) || !(b'1'..=b'5').contains(&status[0]) {
-        return Err(format!("status {:?}", lossy(status)));
-    }
-    if !reason.iter().all(is_text) {
-        return Err(format!("reason {:?}", lossy(reason)));
-    }
-    Ok([http_version(version)?, lossy(status), lossy(reason)])
+fn is_token(text: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(good)
 }
 
-fn http_version(version: &[u8]) -> Result<String, String> {
-    match version {
-        b"HTTP/1.0" | b"HTTP/1.1" => Ok(lossy(version)),
-        _ => Err(format!("version {:?}", lossy(version))),
+/// One Host, with what one host could be called in it; or nothing, where HTTP/1.0 named none.
+fn check_host(fields: &[Field]) -> Result<(), String> {
+    match values(fields, "Host")[..] {
+        [host] if host.contains([' ', '\t', ',', '/', '@', '\\']) => Err(format!("Host {host:?}")),
+        [_] => Ok(()),
+        ref hosts => Err(format!("{} Host fields", hosts.len())),
     }
 }
 
-fn field(line: &[u8]) -> Result<(String, Vec<u8>), String> {
-    let colon = line.iter().position(|&byte| byte == b':').ok_or(format!("no colon: {:?}", lossy(line)))?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if !is_token(name) {
-        return Err(format!("field name {:?}", lossy(name)));
+fn check_trailers(trailers: &[Field]) -> Result<(), String> {
+    let forbidden = ["Transfer-Encoding", "Content-Length", "Host", "Trailer", "TE", "Connection", "Cookie"];
+    match forbidden.iter().find(|name| !values(trailers, name).is_empty()) {
+        Some(name) => Err(format!("{name} is no trailer")),
+        None => Ok(()),
     }
-    if !value.iter().all(is_text) {
-        return Err(format!("value of {}: {:?}", lossy(name), lossy(value)));
-    }
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
-    let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
-    Ok((lossy(name), value[start..end].to_vec()))
+}
+
+fn values<'f>(fields: &'f [Field], name: &str) -> Vec<&'f str> {
+    let named = fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+    named.map(|field| &*field.value).collect()
 }
 
 /// What the fields say about the body, if they say anything: exactly one of them, once, and plainly.
-fn framing(fields: &Fields, is_11: bool) -> Result<Option<Framing>, String> {
-    let lookalike = |(name, _): &&(String, Vec<u8>)| {
-        let name = name.to_ascii_lowercase();
-        name.contains('_')
-            && ["content-length", "transfer-encoding"].contains(&name.replace('_', "-").as_str())
+fn framing(start: &str, fields: &[Field], kind: Kind) -> Result<Framing, String> {
+    let lookalike = |field: &&Field| {
+        let name = field.name.to_ascii_lowercase();
+        name.contains('_') && ["content-length", "transfer-encoding"].contains(&&*name.replace('_', "-"))
     };
-    if let Some((name, _)) = fields.iter().find(lookalike) {
-        return Err(format!("{name} looks like framing"));
+    if let Some(field) = fields.iter().find(lookalike) {
+        return Err(format!("{} looks like framing", field.name));
     }
-    match (&values(fields, "Content-Length")[..], &values(fields, "Transfer-Encoding")[..]) {
-        ([], []) => Ok(None),
-        ([length], []) => {
-            let text = lossy(length);
-            let number: usize = text.parse().map_err(|_| format!("Content-Length {text:?}"))?;
-            if number.to_string() != text {
-                return Err(format!("Content-Length {text:?} is not canonical"));
-            }
-            Ok(Some(Framing::Length(number)))
+    let framing = match (&values(fields, "Transfer-Encoding")[..], &values(fields, "Content-Length")[..]) {
+        ([], []) => None,
+        (["chunked"], []) => Some(Framing::Chunked),
+        ([], [length]) => match length.parse::<usize>() {
+            Ok(number) if number.to_string() == *length => Some(Framing::Length(number)),
+            _ => return Err(format!("Content-Length {length:?} is not canonical")),
+        },
+        (coding, length) => {
+            return Err(format!("framing: Transfer-Encoding {coding:?}, Content-Length {length:?}"));
         }
-        ([], [coding]) if is_11 && coding.eq_ignore_ascii_case(b"chunked") => Ok(Some(Framing::Chunked)),
-        (lengths, codings) => Err(format!("framed by {lengths:?} and {codings:?}")),
+    };
+    let status = start.split(' ').nth(1).unwrap_or_default();
+    let bodiless = matches!(status, "204" | "304") || status.starts_with('1');
+    Ok(match (kind, framing) {
+        (Kind::Request, framing) => framing.unwrap_or(Framing::None),
+        (_, Some(_)) if bodiless && status != "304" => {
+            return Err(format!("{status} with a framing field"));
+        }
+        (Kind::ResponseToHead, _) => Framing::None,
+        (Kind::Response, _) if bodiless => Framing::None,
+        (Kind::Response, framing) => framing.unwrap_or(Framing::UntilClose),
+    })
+}
+
+fn chunk_size(line: &[u8]) -> Result<usize, String> {
+    let text = latin1(line);
+    match usize::from_str_radix(&text, 16) {
+        Ok(size) if format!("{size:x}") == text => Ok(size),
+        _ => Err(format!("not a canonical size of a chunk: {text:?}")),
     }
-}
-
-fn values<'f>(fields: &'f Fields, name: &str) -> Vec<&'f [u8]> {
-    let of_that_name = fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
-    of_that_name.map(|(_, value)| value.as_slice()).collect()
-}
-
-fn is_token(name: &[u8]) -> bool {
-    !name.is_empty()
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
-}
-
-fn is_text(byte: &u8) -> bool {
-    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

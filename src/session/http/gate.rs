@@ -1,7 +1,7 @@
 //! The gate of a body: what of the bytes read belongs to it, re-framed where it has to be.
 
 use crate::http::body::{CHUNK_START_MAX, LAST_CHUNK, chunk_start};
-use crate::http::{Body, Refusal};
+use crate::http::{Body, Passed, Refusal};
 use crate::relay::{Buffer, Gate, Pipe};
 
 /// Room in front of a head for what its forwarded form has more: Via, a cookie, the names of earlier hops.
@@ -12,6 +12,9 @@ pub(super) struct BodyGate {
     body: Body,
     /// More content than this does not pass.
     most_bytes: u64,
+    /// What did not pass: nothing does after it, and the body is not asked again, because what it has left in the buffer
+    /// is neither what came nor what should leave.
+    refused: Option<Refusal>,
 }
 
 /// A request body beyond `max_body_bytes`.
@@ -20,17 +23,22 @@ pub(super) const BODY_TOO_LARGE: Refusal = Refusal::new(413, "body_too_large");
 impl BodyGate {
     /// For a body of any size.
     pub(super) fn new(body: Body) -> BodyGate {
-        BodyGate { body, most_bytes: u64::MAX }
+        BodyGate::bounded(body, None)
     }
 
     /// For a body of at most `most_bytes`.
     pub(super) fn bounded(body: Body, most_bytes: Option<u64>) -> BodyGate {
-        BodyGate { body, most_bytes: most_bytes.unwrap_or(u64::MAX) }
+        BodyGate { body, most_bytes: most_bytes.unwrap_or(u64::MAX), refused: None }
     }
 
     /// Bytes of content passed so far.
     pub(super) fn content_bytes(&self) -> u64 {
         self.body.content_bytes()
+    }
+
+    fn pass_body(&mut self, bytes: &mut [u8]) -> Result<Passed, Refusal> {
+        let passed = self.body.pass(bytes)?;
+        if self.body.content_bytes() > self.most_bytes { Err(BODY_TOO_LARGE) } else { Ok(passed) }
     }
 }
 
@@ -39,11 +47,13 @@ impl Gate for BodyGate {
     const TAILROOM_BYTES: usize = 2 + LAST_CHUNK.len();
 
     fn pass(&mut self, held: &mut Buffer, from: usize) -> Result<usize, Refusal> {
-        let size = held.filled().len() - from;
-        let passed = self.body.pass(&mut held.filled_mut()[from..])?;
-        if self.body.content_bytes() > self.most_bytes {
-            return Err(BODY_TOO_LARGE);
+        if let Some(refusal) = self.refused {
+            return Err(refusal);
         }
+        let size = held.filled().len() - from;
+        let passed = self.pass_body(&mut held.filled_mut()[from..]);
+        self.refused = passed.err();
+        let passed = passed?;
         if self.body.wraps() {
             return wrap(held, from, size);
         }
@@ -58,7 +68,7 @@ impl Gate for BodyGate {
     }
 
     fn is_done(&self) -> bool {
-        self.body.is_done()
+        self.refused.is_none() && self.body.is_done()
     }
 }
 

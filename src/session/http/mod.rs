@@ -167,8 +167,8 @@ impl<N: Net> Http<N> {
         let timeouts = &ctx.config.timeouts;
         let wait = match &self.phase {
             // While we drain, a client that has yet to say anything has the time of one that has begun.
-            Phase::Head if self.up.unread().is_empty() && !ctx.draining => timeouts.keep_alive,
-            Phase::Head if self.up.unread().is_empty() => timeouts.keep_alive.min(timeouts.head),
+            Phase::Head if !self.head_has_begun() && !ctx.draining => timeouts.keep_alive,
+            Phase::Head if !self.head_has_begun() => timeouts.keep_alive.min(timeouts.head),
             Phase::Head => timeouts.head,
             Phase::Seeking(connect) => return self.no_later_than_total(connect.deadline(), ctx),
             Phase::Relaying(_) if self.awaits_response() => timeouts.response,

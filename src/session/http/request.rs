@@ -27,7 +27,7 @@ impl<N: Net> Http<N> {
                     Err(refusal) => return self.refuse(refusal, ctx),
                 }
             }
-            let begins = self.up.unread().is_empty();
+            let begins = !self.head_has_begun();
             // Whoever waits for nothing but another request need not wait while we drain; one may be here already.
             let leaving = ctx.draining && self.served && begins;
             if !self.client.readable() && !leaving {
@@ -35,7 +35,7 @@ impl<N: Net> Http<N> {
             }
             match self.up.fill(&mut self.client, HEADROOM_BYTES, &mut ctx.buffers) {
                 // A head's time begins with its first byte.
-                Filled::More(_) if begins => self.since = ctx.now,
+                Filled::More(_) if begins && self.head_has_begun() => self.since = ctx.now,
                 Filled::Nothing if leaving => return Step::close(Reason::proxy(Cause::Finished)),
                 Filled::More(_) | Filled::Nothing => {}
                 Filled::Full => return self.refuse(Refusal::new(431, "head_too_large"), ctx),
@@ -50,9 +50,14 @@ impl<N: Net> Http<N> {
         match self.deadline(ctx) {
             Some(at) if at > ctx.now => Step::Stop(Next::Wait),
             // Between requests nobody waits for an answer.
-            _ if self.up.unread().is_empty() => Step::close(Reason::proxy(Cause::Idle)),
+            _ if !self.head_has_begun() => Step::close(Reason::proxy(Cause::Idle)),
             _ => self.answer(408, Reason::proxy(Cause::HeadTimeout), ctx),
         }
+    }
+
+    /// Whether there is more than the empty lines that some clients put after a body, and that ask for nothing.
+    pub(super) fn head_has_begun(&self) -> bool {
+        self.up.unread().iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
     }
 
     /// If the head is complete, puts the one for the backend in its place, and begins to look for a backend.

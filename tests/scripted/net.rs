@@ -23,6 +23,8 @@ pub struct World {
     pub backend_wires: Vec<usize>,
     /// Whether the next connects are refused, in order; those beyond are accepted.
     pub refusals: VecDeque<bool>,
+    /// How many bytes new peers take in all.
+    pub window: usize,
     arrivals: VecDeque<usize>,
     listener: Option<Token>,
     listener_edge: bool,
@@ -40,6 +42,7 @@ impl World {
             wires: Vec::new(),
             backend_wires: Vec::new(),
             refusals,
+            window: usize::MAX,
             arrivals: VecDeque::new(),
             listener: None,
             listener_edge: false,
@@ -51,7 +54,7 @@ impl World {
 
     /// A client connects. Returns its wire.
     pub fn arrive(&mut self, address: SocketAddr) -> usize {
-        self.wires.push(Wire::new(address, Connect::Established));
+        self.wires.push(Wire::new(address, Connect::Established, self.window));
         self.arrivals.push_back(self.wires.len() - 1);
         self.listener_edge = true;
         self.wires.len() - 1
@@ -108,7 +111,8 @@ impl Net for ScriptNet {
         let mut world = self.0.borrow_mut();
         let refused = world.refusals.pop_front().unwrap_or(false);
         let connect = if refused { Connect::Refuses } else { Connect::Accepts };
-        world.wires.push(Wire::new(address, connect));
+        let window = world.window;
+        world.wires.push(Wire::new(address, connect, window));
         let wire = world.wires.len() - 1;
         world.backend_wires.push(wire);
         Ok(ScriptSocket { world: self.0.clone(), wire })

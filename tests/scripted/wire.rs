@@ -72,7 +72,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    pub fn new(address: SocketAddr, connect: Connect) -> Wire {
+    pub fn new(address: SocketAddr, connect: Connect, window: usize) -> Wire {
         Wire {
             address,
             token: None,
@@ -80,7 +80,7 @@ impl Wire {
             inbox: VecDeque::new(),
             sent: Vec::new(),
             got: Vec::new(),
-            window: usize::MAX,
+            window,
             fin_in: false,
             reset_in: false,
             error: None,
@@ -107,6 +107,16 @@ impl Wire {
     /// Whether the peer knows that nothing more will come.
     pub fn ended(&self) -> bool {
         self.fin_out || self.closed || self.reset_out
+    }
+
+    /// Whether the proxy waits until the peer takes more.
+    pub fn is_full(&self) -> bool {
+        self.wants_room && !self.closed
+    }
+
+    /// Whether the peer has said all that it has to say.
+    pub fn peer_has_finished(&self) -> bool {
+        self.fin_in && !self.reset_in
     }
 
     // The peer's side.
