@@ -2,12 +2,12 @@
 
 use fastrand::Rng;
 
-use super::super::strict::{self, Message};
+use super::super::strict::{Framing, Kind, Message};
 use super::super::tcp::{Link, PEER, PROXY};
 use super::book::{Book, Fault, content, request_id};
 use super::knobs::HttpKnobs;
 use super::plan::{Ending, Plan};
-use super::stream::{Reading, Stream, unfinished};
+use super::stream::{Parsed, Reading, Stream, parse};
 use super::tunnel::Tunnel;
 
 #[derive(Debug)]
@@ -113,18 +113,16 @@ impl Backend {
         let bytes = self.stream.unparsed().expect("looked above");
         let Some(work) = &mut self.work else { return };
         work.has_head |= bytes.windows(4).any(|four| four == b"\r\n\r\n");
-        match strict::parse_request(bytes) {
-            Ok((message, length)) => {
+        match parse(bytes, Kind::Request, false) {
+            Ok(Parsed::Whole(message)) => {
                 work.is_read = true;
                 check_request(work.id, &message, book);
-                self.stream.took(length);
+                self.stream.took(message.len);
             }
-            Err(why) => match unfinished(&why) {
-                // While only the head is awaited, every line counts.
-                Some(missing) if work.has_head => self.stream.wait_for(missing),
-                Some(_) => {}
-                None => panic!("request {} is not valid: {why}", work.id),
-            },
+            // While only the head is awaited, every line counts.
+            Ok(Parsed::Unfinished { missing }) if work.has_head => self.stream.wait_for(missing),
+            Ok(_) => {}
+            Err(why) => panic!("request {} is not valid: {why}", work.id),
         }
     }
 
@@ -322,9 +320,9 @@ fn check_request(id: usize, message: &Message, book: &mut Book) {
     let request = &mut book.requests[id];
     assert!(request.written, "request {id} looks complete, and its client has not sent all of it");
     assert_eq!(request.fault, None, "malformed request {id} looks complete");
-    assert_eq!((&*message.start[0], &*message.start[2]), (request.method, "HTTP/1.1"), "request {id}");
-    assert!(message.body == request.content, "other content than was sent, request {id}");
-    assert_eq!(message.chunked, request.chunked, "request {id}");
+    assert_eq!((message.words()[0], message.words()[2]), (request.method, "HTTP/1.1"), "request {id}");
+    assert!(message.content == request.content, "other content than was sent, request {id}");
+    assert_eq!(message.framing == Framing::Chunked, request.chunked, "request {id}");
     assert_eq!(!message.trailers.is_empty(), request.trailer, "trailers of request {id}");
     assert_eq!(!message.all("Expect").is_empty(), request.expects, "request {id}");
     assert_eq!(!message.all("Upgrade").is_empty(), request.upgrade, "request {id}");

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use fastrand::Rng;
 
-use super::super::strict::{self, Message};
+use super::super::strict::{Framing, Kind, Message};
 use super::super::tcp::{Link, PEER};
 use super::book::{Book, Fault, content};
 use super::knobs::HttpKnobs;
-use super::stream::{Reading, Stream, Unfinished, unfinished};
+use super::stream::{Parsed, Reading, Stream, parse};
 use super::tunnel::Tunnel;
 
 /// How a client leaves before the end.
@@ -194,53 +194,49 @@ impl Client {
             let Some(&id) = self.script.get(self.answered).filter(|_| self.answered < self.begun) else {
                 panic!("an answer to nothing: {:?}", String::from_utf8_lossy(bytes));
             };
-            let to_head = book.requests[id].method == "HEAD";
-            let (message, length) = match strict::parse_response(bytes, to_head) {
-                Ok((message, _)) if message.until_close => return self.stream.wait_for_end(),
-                Ok(parsed) => parsed,
-                Err(why) => match unfinished(&why) {
-                    Some(missing) => return self.stream.wait_for(missing),
-                    None => panic!("request {id} got what is no answer: {why}"),
-                },
-            };
-            self.take_answer(id, &message, length, book);
+            match parse(bytes, answer_to(book.requests[id].method), false) {
+                Ok(Parsed::Whole(message)) => self.take_answer(id, &message, book),
+                Ok(Parsed::Unfinished { missing }) => return self.stream.wait_for(missing),
+                Ok(Parsed::UntilClose) => return self.stream.wait_for_end(),
+                Err(why) => panic!("request {id} got what is no answer: {why}"),
+            }
         }
     }
 
-    fn take_answer(&mut self, id: usize, message: &Message, length: usize, book: &mut Book) {
+    fn take_answer(&mut self, id: usize, message: &Message, book: &mut Book) {
         let request = &book.requests[id];
-        assert_eq!(message.start[0], "HTTP/1.1", "of request {id}");
-        assert!(!(request.old && message.chunked), "chunks for HTTP/1.0, request {id}");
-        if message.start[1] == "101" {
+        assert_eq!(message.words()[0], "HTTP/1.1", "of request {id}");
+        assert!(!(request.old && message.framing == Framing::Chunked), "chunks for HTTP/1.0, request {id}");
+        if message.status() == 101 {
             assert!(request.upgrade, "request {id} got an upgrade that it did not ask for");
             book.count("upgrade");
-            self.stream.took(length);
+            self.stream.took(message.len);
             self.answered += 1;
             book.requests[id].answered = Some((101, 0));
             self.tunnel = Some(Tunnel::new(content(id, 1, id % 50), content(id, 2, 3 * id % 70)));
             return;
         }
-        if message.start[1].starts_with('1') {
+        if message.status() < 200 {
             assert!(!request.old, "an interim response to HTTP/1.0, request {id}");
             book.count("interim");
-            self.stream.took(length);
-            if self.held_back.is_some() && message.start[1] == "100" {
+            self.stream.took(message.len);
+            if self.held_back.is_some() && message.status() == 100 {
                 self.send_body(id, book);
             }
             return;
         }
-        let closes = message.all("Connection").contains(&&b"close"[..]) || message.until_close;
-        let keeps = message.all("Connection").contains(&&b"keep-alive"[..]);
+        let closes = message.all("Connection").contains(&"close") || message.framing == Framing::UntilClose;
+        let keeps = message.all("Connection").contains(&"keep-alive");
         self.check_answer(id, message, closes, book);
         if !book.requests[id].written {
             book.count("early answer");
             assert!(closes, "an early answer that does not say close, request {id}");
         }
         assert!(closes || !book.requests[id].wants_close(), "request {id} was not told of the end it wanted");
-        self.stream.took(length);
+        self.stream.took(message.len);
         self.answered += 1;
         self.told_close |= closes || book.requests[id].old && !keeps;
-        book.requests[id].answered = Some((message.start[1].parse().expect("digits"), message.body.len()));
+        book.requests[id].answered = Some((message.status(), message.content.len()));
         if self.told_close {
             self.held_back = None;
             if self.hears_no_more {
@@ -254,8 +250,7 @@ impl Client {
     /// Whether it is the answer to this request, whole.
     fn check_answer(&mut self, id: usize, message: &Message, closes: bool, book: &mut Book) {
         let request = &book.requests[id];
-        let number =
-            |name| Some(String::from_utf8_lossy(message.all(name).first()?).parse::<usize>().unwrap());
+        let number = |name| Some(message.value(name)?.parse::<usize>().unwrap());
         if number("X-Stray").is_some() {
             // Nobody could tell it from an answer: `World::begins` has seen to that.
             return book.count("stray taken for an answer");
@@ -270,18 +265,18 @@ impl Client {
         }
         assert_eq!(answer.id, id, "request {id} got another one's answer");
         assert!(answer.complete, "the answer to {id} looks complete and is not: {answer:?}");
-        assert_eq!(message.start[1], answer.status.to_string(), "of request {id}");
+        assert_eq!(message.status(), answer.status, "of request {id}");
         let bodyless = request.method == "HEAD" || [204, 304].contains(&answer.status);
         let content: &[u8] = if bodyless { b"" } else { &answer.content };
-        assert!(message.body == content, "other content than answered, request {id}");
+        assert!(message.content == content, "other content than answered, request {id}");
         assert!(message.all("Transfer-Encoding").is_empty() || !request.old, "request {id}");
         assert!(message.all("X-Hop").is_empty(), "of request {id}");
         book.count("answered");
     }
 
     fn check_canned(&mut self, id: usize, message: &Message, closes: bool, book: &mut Book) {
-        assert_eq!(message.all("Cache-Control"), [b"no-store"], "of request {id}: {message:?}");
-        let status = message.start[1].as_str();
+        assert_eq!(message.all("Cache-Control"), ["no-store"], "of request {id}: {message:?}");
+        let status = message.words()[1];
         let name = ["400", "408", "413", "414", "431", "501", "502", "503", "504", "505"];
         let name = name.into_iter().find(|name| *name == status).expect("a status of the proxy's own");
         book.count(name);
@@ -330,18 +325,19 @@ impl Client {
     /// What came before the end, if it is less than an answer, or an answer that is told by the end.
     fn take_last_words(&mut self, id: usize, book: &mut Book) {
         let bytes = self.stream.unparsed_at_end();
-        let to_head = book.requests[id].method == "HEAD";
-        match strict::parse_response(&bytes, to_head) {
-            Ok((message, length)) if message.until_close && self.stream.reading == Reading::Ended => {
+        let has_ended = self.stream.reading == Reading::Ended;
+        match parse(&bytes, answer_to(book.requests[id].method), has_ended) {
+            Ok(Parsed::Whole(message)) if message.framing == Framing::UntilClose => {
                 book.count("until close");
-                self.take_answer(id, &message, length, book);
+                self.take_answer(id, &message, book);
             }
-            Ok((message, _)) if message.until_close => book.count("truncated"),
-            Ok(_) => panic!("overlooked the answer to {id}"),
-            Err(why) => {
-                let Some(Unfinished { .. }) = unfinished(&why) else { panic!("request {id}: {why}") };
-                book.count("truncated");
-            }
+            Ok(Parsed::Whole(_)) => panic!("overlooked the answer to {id}"),
+            Ok(_) => book.count("truncated"),
+            Err(why) => panic!("request {id}: {why}"),
         }
     }
+}
+
+fn answer_to(method: &str) -> Kind {
+    if method == "HEAD" { Kind::ResponseToHead } else { Kind::Response }
 }

@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 
+use super::super::strict::{Framing, Kind, Message};
 use super::super::tcp::{Link, PEER};
 use super::knobs::HttpKnobs;
 
@@ -36,20 +37,27 @@ pub struct Stream {
     long_pause_us: u64,
 }
 
-/// A message that is not all there.
-pub struct Unfinished {
-    /// At least so many bytes are.
-    missing: usize,
+/// What a strict reader makes of the bytes so far.
+pub enum Parsed {
+    Whole(Message),
+    /// It takes at least so many bytes more.
+    Unfinished {
+        missing: usize,
+    },
+    /// It takes all that will come.
+    UntilClose,
 }
 
-/// Whether a strict reader only wants more.
-pub fn unfinished(why: &str) -> Option<Unfinished> {
-    if why == "no end of line" {
-        return Some(Unfinished { missing: 1 });
-    }
-    let (wanted, there) = why.strip_suffix(" there")?.split_once(" bytes expected, ")?;
-    let (wanted, there): (usize, usize) = (wanted.parse().ok()?, there.parse().ok()?);
-    Some(Unfinished { missing: wanted - there })
+/// Reads a message; `ended` says that no more will come.
+pub fn parse(bytes: &[u8], kind: Kind, ended: bool) -> Result<Parsed, String> {
+    Ok(match Message::read(bytes, kind, ended)? {
+        Some(message) if message.complete => Parsed::Whole(message),
+        Some(Message { framing: Framing::Length(length), content, .. }) => {
+            Parsed::Unfinished { missing: length - content.len() }
+        }
+        Some(Message { framing: Framing::UntilClose, .. }) => Parsed::UntilClose,
+        _ => Parsed::Unfinished { missing: 1 },
+    })
 }
 
 impl Stream {
@@ -156,7 +164,7 @@ impl Stream {
         self.inbox.clone()
     }
 
-    pub fn wait_for(&mut self, Unfinished { missing }: Unfinished) {
+    pub fn wait_for(&mut self, missing: usize) {
         self.needed = self.inbox.len() + missing;
     }
 
