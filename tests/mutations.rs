@@ -384,10 +384,13 @@ impl Copy {
         }
         fs::copy(root().join("Cargo.lock"), tree.join("Cargo.lock")).expect("Cargo.lock");
         let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
-        let manifest = manifest.replace("default-run = \"lbproxy\"\n", "");
+        // Under a name of its own, or cargo would take what it builds of it for what it built of the original.
+        let named = manifest.replacen("name = \"lbproxy\"", "name = \"lbproxy-mutated\"", 1);
+        let manifest = named.replace("default-run = \"lbproxy\"\n", "");
         let (before, after) = manifest.split_once("[[bench]]").map_or((&*manifest, ""), |parts| parts);
         let after = after.find("\n[lints").map_or("", |at| &after[at..]);
-        fs::write(tree.join("Cargo.toml"), format!("{before}{after}\n[workspace]\n")).expect("writable");
+        let manifest = format!("{before}{after}\n[lib]\nname = \"lbproxy\"\n[workspace]\n");
+        fs::write(tree.join("Cargo.toml"), manifest).expect("writable");
         Copy { tree }
     }
 
