@@ -321,8 +321,11 @@ impl Pipe {
             buffer.leave_headroom(headroom_bytes);
         }
         let is_full = buffer.space().len() <= tailroom_bytes;
-        if is_full && !buffer.reclaim(headroom_bytes, tailroom_bytes + LEAST_BYTES) {
-            buffers.grow(buffer, headroom_bytes);
+        if is_full
+            && !buffer.reclaim(headroom_bytes, tailroom_bytes + LEAST_BYTES)
+            && !buffers.grow(buffer, headroom_bytes)
+        {
+            buffer.make_room();
         }
         let Some(space_bytes) = buffer.space().len().checked_sub(tailroom_bytes).filter(|bytes| *bytes > 0)
         else {

@@ -51,6 +51,9 @@ const RARE: &[&str] = &["414", "431", "501", "505", "gave up: drain_timeout", "s
 const VERY_MANY: usize = 3_000;
 /// How long the proxy reads on after its last word.
 const LINGER: Duration = Duration::from_secs(5);
+/// … and however much it still sends.
+const LINGER_MAX: Duration = Duration::from_secs(30);
+const SLACK: Duration = Duration::from_secs(1);
 
 /// `tally` says how often something happened, and in how many seeds.
 pub fn check_coverage(seeds: usize, tally: impl Fn(&str) -> (u64, usize)) {
@@ -192,7 +195,8 @@ fn ends_in_reset(line: &Line, old: bool) -> bool {
 
 fn nobody_waits_for_ever(world: &World, wire: &Wire, client: &Client, knobs: &HttpKnobs) {
     let silence = wire.dropped_at.saturating_sub(wire.moved_at);
-    let most = knobs.patience(CONNECT_TIMEOUT);
+    let told = wire.fin_at.is_some();
+    let most = if told { LINGER_MAX + SLACK } else { knobs.patience(CONNECT_TIMEOUT) };
     // A tunnel has the time limits of TCP.
     let asks_for_tunnel = client.script.iter().any(|id| world.book.requests[*id].upgrade);
     assert!(asks_for_tunnel || silence <= most, "{silence:?} of silence towards {}", wire.address);
