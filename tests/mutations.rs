@@ -14,8 +14,8 @@ struct Mutation {
     replace: &'static str,
 }
 
-/// Seeds that each broken proxy gets to betray itself.
-const SEEDS: &str = "2000";
+/// Seeds that each broken proxy gets to betray itself, of TCP and of HTTP sessions: the numbers from 0 on.
+const SEEDS: &str = "4000";
 /// Some mutations make the proxy loop for ever: so many seconds are enough for a build, and for a run.
 const PATIENCE_S: &str = "120";
 /// How timeout(1) exits when it had to.
@@ -305,7 +305,7 @@ const MUTATIONS: &[Mutation] = &[
         replace: "            self.await_request(ctx);\n            return Step::Stop(Next::Wait);",
     },
     Mutation {
-        what: "HTTP: let no room for a head that grows",
+        what: "HTTP: leave no room for a head that grows",
         file: "src/relay/pipe.rs",
         find: "!buffer.reclaim(headroom_bytes, tailroom_bytes + LEAST_BYTES)",
         replace: "!buffer.reclaim(0, tailroom_bytes + LEAST_BYTES)",

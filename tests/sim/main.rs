@@ -2,8 +2,8 @@
 //!
 //! Every knob of the network, the peers and the proxy is drawn from the seed, and everything that must hold whatever
 //! happens is checked against a shadow model. A failing seed is printed; `SIM_SEED=N cargo test --test sim` runs it
-//! alone, `SIM_SEEDS=N` sets how many are run. `tests/mutations.rs` breaks the proxy on purpose to show that these
-//! tests would notice.
+//! alone, as TCP and as HTTP sessions; `SIM_SEEDS=N` sets how many of each kind are run. `SIM_TALLY=1` prints how often
+//! what happened to HTTP. `tests/mutations.rs` breaks the proxy on purpose to show that these tests would notice.
 
 #![allow(unreachable_pub, missing_docs, reason = "a test crate has no public interface")]
 

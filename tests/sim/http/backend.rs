@@ -282,7 +282,7 @@ impl Backend {
             }
             None => return None,
         }
-        Some(rng.u64(1..=self.knobs.long_pause_us))
+        Some(if rng.bool() { self.stream.pause_us(rng) } else { self.knobs.long_pause_us })
     }
 
     fn end(&mut self, link: &mut Link) {

@@ -145,7 +145,7 @@ impl Request {
             None => request.draw_body(id, rng, knobs),
         }
         if fault != Some(Fault::Head) {
-            request.draw_head(id, rng, is_last);
+            request.draw_head(id, rng, knobs, is_last);
         }
         if fault == Some(Fault::Body) {
             let bad = BAD_BODIES[rng.usize(..BAD_BODIES.len())];
@@ -184,7 +184,7 @@ impl Request {
         }
     }
 
-    fn draw_head(&mut self, id: usize, rng: &mut Rng, is_last: bool) {
+    fn draw_head(&mut self, id: usize, rng: &mut Rng, knobs: &HttpKnobs, is_last: bool) {
         let version = if self.old { "1.0" } else { "1.1" };
         let mut head = format!("{} /{id} HTTP/{version}\r\nHost: sim\r\n", self.method);
         if self.chunked {
@@ -214,7 +214,7 @@ impl Request {
         if !options.is_empty() {
             head += &format!("Connection: {}\r\n", options.join(", "));
         }
-        if rng.u8(..3) == 0 {
+        if rng.u32(..1000) < knobs.padded {
             head += &format!("X-Padding: {}\r\n", "p".repeat(rng.usize(..500)));
         }
         self.head = (head + "\r\n").into_bytes();

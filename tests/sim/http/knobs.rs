@@ -17,6 +17,8 @@ pub struct HttpKnobs {
     pub calm: bool,
     pub content_bytes: usize,
     pub head_bytes: usize,
+    /// Chances out of 1000 that a head has fields that nobody needs.
+    pub padded: u32,
     /// Chances out of 1000: per client, per request, per answer, and per connection that waits.
     pub vanish: u32,
     pub faults: u32,
@@ -55,6 +57,7 @@ impl HttpKnobs {
             calm,
             content_bytes: log_uniform(rng, 1, 6_000),
             head_bytes: 1_024,
+            padded: 300,
             vanish,
             faults,
             misdeeds,
@@ -119,11 +122,29 @@ pub fn draw(rng: &mut Rng) -> Knobs {
     knobs.segment_bytes = log_uniform(rng, 16, 8_192);
     knobs.latency_us = log_uniform(rng, 1, 5_000) as u64;
     knobs.long_pauses = 0;
-    if rng.u8(..4) == 0 {
-        // Many requests in one buffer, at its very end, too.
-        (knobs.buffer_bytes, knobs.receive_capacity) = (2_048, 4_096);
-        knobs.segment_bytes = log_uniform(rng, 256, 8_192);
-        http.content_bytes = http.content_bytes.min(100);
+    match rng.u8(..8) {
+        0 | 1 => {
+            // Many requests in one buffer, at its very end, too.
+            (knobs.buffer_bytes, knobs.receive_capacity, knobs.send_capacity) = (2_048, 4_096, 4_096);
+            knobs.segment_bytes = log_uniform(rng, 256, 8_192);
+            (http.content_bytes, http.padded) = (http.content_bytes.min(100), 900);
+        }
+        2 => {
+            // Bodies that take many turns, with more to be had after each.
+            (knobs.buffer_bytes, knobs.turn_bytes) = (2_048, 2_048);
+            (knobs.receive_capacity, knobs.send_capacity, knobs.segment_bytes) = (32_768, 32_768, 32_768);
+            (http.content_bytes, knobs.clients) = (16_000, knobs.clients.min(2));
+            if !http.calm {
+                http.request = Some(Duration::from_micros(log_uniform(rng, 1_000, 100_000) as u64));
+            }
+        }
+        3 => {
+            // The proxy learns late that an idle connection was closed.
+            (knobs.event_batch, knobs.clients, knobs.spurious) = (1, 8, 0);
+            knobs.arrivals = Duration::from_millis(5);
+            http.idle_closes = if http.calm { 0 } else { 900 };
+        }
+        _ => {}
     }
     if http.calm {
         knobs.moods.fill(Mood::Up);
