@@ -335,12 +335,6 @@ const MUTATIONS: &[Mutation] = &[
         replace: "",
     },
     Mutation {
-        what: "HTTP: let a busy exchange outlive its limit",
-        file: "src/session/http/relaying.rs",
-        find: "if spent && self.deadline(ctx).is_none_or(|at| at > ctx.now) {",
-        replace: "if spent {",
-    },
-    Mutation {
         what: "HTTP: wait for ever for a head",
         file: "src/session/http/mod.rs",
         find: "Phase::Head => timeouts.head,",

@@ -153,9 +153,14 @@ fn request(world: &World, wire: &Wire, client: &Client, place: usize, lines: &Li
                 || lines.given_up.contains(&wire.address.ip());
             let drained = world.knobs.drain_at.is_some_and(|at| wire.dropped_at >= at + DRAIN_TIMEOUT);
             let unread = heard > client.stream.received;
+            // An idle connection was closed as the next request came, which resets it.
+            let unserved =
+                |later| client.start_of(later).is_some() && !lines.by_id.contains_key(&client.script[later]);
+            let crossed = wire.fin_at.is_none() && (place + 1..client.script.len()).any(unserved);
             // Who neither reads nor closes is not waited for, once told of the end.
             let lingered = wire.fin_at.is_some_and(|at| wire.dropped_at >= at + LINGER);
-            let cut_short = client.vanished || client.deaf || unread || later_cut || drained || lingered;
+            let cut_short =
+                client.vanished || client.deaf || unread || later_cut || drained || lingered || crossed;
             let finished = line.field("cause") == "finished";
             assert!(
                 !finished || cut_short,
