@@ -14,8 +14,10 @@ struct Mutation {
     replace: &'static str,
 }
 
-/// Seeds that each broken proxy gets to betray itself, of TCP and of HTTP sessions: the numbers from 0 on.
-const SEEDS: &str = "4000";
+/// Seeds that each broken proxy gets to betray itself: most need a few hundred, a few some ten thousand.
+const SEEDS: &str = "30000";
+/// Seeds that the proxy as it is has to pass before.
+const SEEDS_BEFORE: &str = "600";
 /// Some mutations make the proxy loop for ever: so many seconds are enough for a build, and for a run.
 const PATIENCE_S: &str = "120";
 /// How timeout(1) exits when it had to.
@@ -389,13 +391,13 @@ impl Copy {
         Copy { tree }
     }
 
-    fn cargo(&self, arguments: &[&str]) -> Output {
+    fn cargo(&self, arguments: &[&str], seeds: &str) -> Output {
         Command::new("timeout")
             .args([PATIENCE_S, env!("CARGO")])
             .args(arguments)
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", root().join("target"))
-            .env("SIM_SEEDS", SEEDS)
+            .env("SIM_SEEDS", seeds)
             .env("RUST_BACKTRACE", "0")
             .env_remove("SIM_SEED")
             .output()
@@ -403,10 +405,10 @@ impl Copy {
     }
 
     /// Builds the simulation and runs its tests of these `sessions`; answers how it went, or what betrayed the mutation.
-    fn simulate(&self, sessions: &str) -> Result<(), String> {
-        let built = self.cargo(&["test", "--test", "sim", "--no-run"]);
+    fn simulate(&self, sessions: &str, seeds: &str) -> Result<(), String> {
+        let built = self.cargo(&["test", "--test", "sim", "--no-run"], seeds);
         assert!(built.status.success(), "does not build:\n{}", String::from_utf8_lossy(&built.stderr));
-        let run = self.cargo(&["test", "--test", "sim", "--", sessions]);
+        let run = self.cargo(&["test", "--test", "sim", "--", sessions], seeds);
         match run.status.code() {
             Some(0) => return Ok(()),
             Some(EXIT_TIMED_OUT) => return Err("it never ended".to_owned()),
@@ -435,14 +437,14 @@ fn copy_folder(from: &Path, to: &Path) {
 #[ignore = "takes minutes: cargo test --test mutations -- --ignored"]
 fn every_mutation_is_caught() {
     let copy = Copy::make();
-    copy.simulate("").expect("the proxy as it is passes");
+    copy.simulate("", SEEDS_BEFORE).expect("the proxy as it is passes");
     let only = std::env::var("MUTATION").unwrap_or_default();
     let mut missed = Vec::new();
     for mutation in MUTATIONS.iter().filter(|mutation| mutation.what.contains(&only)) {
         let file = copy.tree.join(mutation.file);
         let original = fs::read_to_string(&file).expect(mutation.file);
         fs::write(&file, mutate(mutation)).expect("writable");
-        match copy.simulate(mutation.sessions()) {
+        match copy.simulate(mutation.sessions(), SEEDS) {
             Ok(()) => missed.push(mutation.what),
             Err(told) => println!("caught: {}\n        {told}", mutation.what),
         }
