@@ -128,12 +128,15 @@ impl Buffer {
 pub struct BufferPool {
     free: Vec<Buffer>,
     free_small: Vec<Buffer>,
+    free_tiny: Vec<Buffer>,
     size_bytes: usize,
     in_use: usize,
 }
 
-/// A small buffer holds a head, which may have to wait for its answer; the large ones hold what is on its way through.
+/// A small buffer takes in a head; the large ones hold what is on its way through.
 const SMALL_BYTES: usize = 4096;
+/// A tiny one holds a head, of which most are shorter, that waits for its answer. Smaller than any full size.
+const TINY_BYTES: usize = 512;
 
 /// Free buffers kept for reuse; what a burst of slow readers needed beyond that goes back to the allocator.
 const MAX_FREE: usize = 64;
@@ -142,7 +145,7 @@ impl BufferPool {
     /// A pool of buffers of `size_bytes` each; none is allocated yet.
     pub fn new(size_bytes: usize) -> BufferPool {
         let free = || Vec::with_capacity(MAX_FREE);
-        BufferPool { free: free(), free_small: free(), size_bytes, in_use: 0 }
+        BufferPool { free: free(), free_small: free(), free_tiny: free(), size_bytes, in_use: 0 }
     }
 
     /// An empty buffer.
@@ -158,6 +161,16 @@ impl BufferPool {
         }
         self.in_use += 1;
         self.free_small.pop().unwrap_or_else(|| Buffer::new(SMALL_BYTES))
+    }
+
+    /// Puts what a buffer holds into a tiny one, if that is enough.
+    pub fn shrink(&mut self, buffer: &mut Buffer) {
+        if buffer.bytes.len() > TINY_BYTES && buffer.filled().len() <= TINY_BYTES {
+            self.in_use += 1;
+            let mut tiny = self.free_tiny.pop().unwrap_or_else(|| Buffer::new(TINY_BYTES));
+            tiny.push(buffer.filled());
+            self.give(std::mem::replace(buffer, tiny));
+        }
     }
 
     /// Puts what a small buffer holds into one of full size. False if it is one already.
@@ -188,7 +201,11 @@ impl BufferPool {
     pub fn give(&mut self, mut buffer: Buffer) {
         self.in_use -= 1;
         (buffer.start, buffer.end) = (0, 0);
-        let free = if buffer.bytes.len() < self.size_bytes { &mut self.free_small } else { &mut self.free };
+        let free = match buffer.bytes.len() {
+            length if length >= self.size_bytes => &mut self.free,
+            TINY_BYTES => &mut self.free_tiny,
+            _ => &mut self.free_small,
+        };
         if free.len() < MAX_FREE && buffer.bytes.len() <= self.size_bytes {
             free.push(buffer);
         }
@@ -276,6 +293,23 @@ mod tests {
         assert!(!buffer.reclaim(4, 7));
         assert!(buffer.reclaim(4, 6));
         assert_eq!((buffer.space().len(), buffer.filled().len(), buffer.room_bytes()), (6, 6, 10));
+    }
+
+    #[test]
+    fn what_waits_takes_no_more_room_than_it_needs() {
+        let mut pool = BufferPool::new(64 * 1024);
+        let mut buffer = pool.take_small();
+        buffer.push(&[7; TINY_BYTES]);
+        pool.shrink(&mut buffer);
+        assert_eq!((buffer.filled(), buffer.bytes.len()), (&[7; TINY_BYTES][..], TINY_BYTES));
+        pool.give(buffer);
+        let mut longer = pool.take_small();
+        longer.push(&[7; TINY_BYTES + 1]);
+        pool.shrink(&mut longer);
+        assert_eq!(longer.bytes.len(), SMALL_BYTES, "it does not fit");
+        pool.give(longer);
+        let free = (pool.in_use(), pool.free.len(), pool.free_small.len(), pool.free_tiny.len());
+        assert_eq!(free, (0, 0, 1, 1));
     }
 
     #[test]

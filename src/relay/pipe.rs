@@ -237,6 +237,13 @@ impl Pipe {
         self.keeps = true;
     }
 
+    /// Holds what is held in as little room as it takes: for a wait that may be long.
+    pub fn tuck_in(&mut self, buffers: &mut BufferPool) {
+        if let Some(buffer) = &mut self.held {
+            buffers.shrink(buffer);
+        }
+    }
+
     /// Drops what was only kept.
     pub fn forget(&mut self, buffers: &mut BufferPool) {
         self.keeps = false;

@@ -26,7 +26,10 @@ impl<N: Net> Http<N> {
             Outcome::Waiting if self.total_deadline(ctx).is_some_and(|at| at <= ctx.now) => {
                 self.answer(504, Reason::proxy(Cause::RequestTimeout), ctx)
             }
-            Outcome::Waiting => Step::Stop(Next::Wait),
+            Outcome::Waiting => {
+                self.up.tuck_in(&mut ctx.buffers);
+                Step::Stop(Next::Wait)
+            }
             Outcome::Failed(cause) => {
                 ctx.metrics.unserved += 1;
                 self.answer(503, Reason::proxy(cause), ctx)
@@ -152,6 +155,9 @@ impl<N: Net> Http<N> {
     /// Nothing can be done now. If that has lasted too long, ends it.
     fn await_progress(&mut self, ctx: &mut Ctx<N>) -> Step {
         if self.deadline(ctx).is_none_or(|at| at > ctx.now) {
+            if self.awaits_response() {
+                self.up.tuck_in(&mut ctx.buffers);
+            }
             return Step::Stop(Next::Wait);
         }
         let (status, cause) = if self.total_deadline(ctx).is_some_and(|at| at <= ctx.now) {
