@@ -121,7 +121,7 @@ struct WordWriter<'f, 'o>(&'f mut Formatter<'o>);
 struct JsonWriter<'f, 'o>(&'f mut Formatter<'o>);
 
 /// Milliseconds, to the microsecond.
-struct Millis(Duration);
+pub struct Millis(pub Duration);
 
 impl Display for Word<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -1,12 +1,12 @@
 //! A TCP session: find a backend, then relay until both directions are over.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::connect::{Connect, Outcome, Seeker};
 use super::duplex::{Duplex, Verdict};
 use super::{Cause, Next, Reason};
+use crate::access::Millis;
 use crate::balance::Tried;
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket};
@@ -142,14 +142,4 @@ pub(super) fn client_broke<S: Socket>(client: &Conn<S>) -> Option<Reason> {
     }
     let error = client.socket.take_error().unwrap_or_else(Some)?;
     Some(Reason::broken(Side::Client, &error))
-}
-
-/// Milliseconds with three decimals.
-struct Millis(Duration);
-
-impl fmt::Display for Millis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let us = self.0.as_micros();
-        write!(f, "{}.{:03}", us / 1000, us % 1000)
-    }
 }
