@@ -76,9 +76,14 @@ impl<S: Socket> Links<S> {
     /// Takes in an event. Whatever a backend has to say on a connection that waits, an end or bytes that nobody asked
     /// for, disqualifies that connection.
     pub fn note(&mut self, id: LinkId, event: &Event) {
-        if (event.readable || event.read_closed || event.error)
-            && let Some(Holder::Idle { seat: (pool, backend), .. }) = self.holders.get(id)
-        {
+        if event.readable || event.read_closed || event.error {
+            self.discard(id);
+        }
+    }
+
+    /// Closes a connection that waits; one in use is left alone.
+    fn discard(&mut self, id: LinkId) {
+        if let Some(Holder::Idle { seat: (pool, backend), .. }) = self.holders.get(id) {
             self.idle[*pool][backend.index()].retain(|waiting| *waiting != id);
             self.holders.remove(id);
         }
@@ -151,18 +156,8 @@ impl<S: Socket> Links<S> {
         let oldest =
             self.idle.iter().flatten().filter_map(|waiting| waiting.front()).min_by_key(|id| since(id));
         let Some(oldest) = oldest.copied() else { return false };
-        for waiting in self.idle.iter_mut().flatten() {
-            if waiting.front() == Some(&oldest) {
-                waiting.pop_front();
-            }
-        }
-        self.holders.remove(oldest);
+        self.discard(oldest);
         true
-    }
-
-    /// Connections that wait.
-    pub fn idle(&self) -> usize {
-        self.idle.iter().flatten().map(VecDeque::len).sum()
     }
 
     /// All connections, in use or waiting.
