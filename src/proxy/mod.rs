@@ -240,24 +240,19 @@ impl<N: Net> Proxy<N> {
         match registered {
             Ok(()) => self.step(id),
             Err(error) => {
-                self.rest();
+                rest(&mut self.listeners, &mut self.ctx);
                 self.close(id, Reason::proxy(Cause::Exhausted(error.kind())));
             }
         }
-    }
-
-    /// The host has no descriptor or memory left. Whoever is accepted now would be turned away as well; in the queue,
-    /// waiting costs nothing.
-    fn rest(&mut self) {
-        self.ctx.metrics.accept_pauses += 1;
-        self.listeners.rest(self.ctx.now);
     }
 
     /// Gives a session its turn and does what it asks for.
     fn step(&mut self, id: SessionId) {
         let Some(tenant) = self.sessions.get_mut(id) else { return };
         let next = tenant.session.turn(&mut self.ctx);
-        let exhausted = std::mem::take(&mut self.ctx.exhausted);
+        if std::mem::take(&mut self.ctx.exhausted) {
+            rest(&mut self.listeners, &mut self.ctx);
+        }
         match next {
             Next::Wait => {}
             Next::Again if tenant.queued => {}
@@ -265,14 +260,11 @@ impl<N: Net> Proxy<N> {
                 tenant.queued = true;
                 self.run_queue.push_back(id);
             }
-            Next::Close(reason) => self.close(id, reason),
+            Next::Close(reason) => return self.close(id, reason),
         }
-        if let Some(at) = self.sessions.get(id).and_then(|tenant| tenant.session.deadline(&self.ctx)) {
+        if let Some(at) = tenant.session.deadline(&self.ctx) {
             debug_assert!(at > self.ctx.now, "a turn leaves no deadline behind it unserved");
             self.timers.arm(id.slot, at);
-        }
-        if exhausted {
-            self.rest();
         }
     }
 
@@ -313,4 +305,11 @@ impl<N: Net> Proxy<N> {
             }
         }
     }
+}
+
+/// The host has no descriptor or memory left. Whoever is accepted now would be turned away as well; in the queue,
+/// waiting costs nothing.
+fn rest<N: Net>(listeners: &mut Listeners<N::Listener>, ctx: &mut Ctx<N>) {
+    ctx.metrics.accept_pauses += 1;
+    listeners.rest(ctx.now);
 }
