@@ -29,7 +29,7 @@ pub struct Ctx<N: Net> {
     pub draining: bool,
     /// The host had no socket to give: set by whoever asked for one, cleared by the loop, which then rests.
     pub exhausted: bool,
-    /// For heads that are being written; empty between two uses.
+    /// For heads that are being written; nothing in it is of use to the next one.
     pub scratch: Vec<u8>,
     /// For what the log will say of requests under way.
     pub spare_texts: Vec<Vec<u8>>,

@@ -261,7 +261,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "HTTP: end a broken response as if it were complete",
         file: "src/session/http/closing.rs",
-        find: "                    self.client.reset_on_close();",
+        find: "            self.client.reset_on_close();",
         replace: "",
     },
     Mutation {
@@ -309,8 +309,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "HTTP: ignore what an idle connection has to say",
         file: "src/relay/links.rs",
-        find: "if (event.readable || event.read_closed || event.error)",
-        replace: "if false",
+        find: "if event.readable || event.read_closed || event.error {",
+        replace: "if false {",
     },
     Mutation {
         what: "HTTP: send the events of a reused connection to whom it served first",
@@ -321,8 +321,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "HTTP: forget a connection that was left",
         file: "src/session/http/closing.rs",
-        find: "Phase::Relaying(relay) => relay.link.close(ctx),",
-        replace: "Phase::Relaying(relay) => drop(relay.link),",
+        find: "                relay.link.close(ctx);",
+        replace: "                drop(relay.link);",
     },
     Mutation {
         what: "HTTP: let idle connections wait for ever",

@@ -211,9 +211,14 @@ impl Pipe {
         self.held.as_ref().map_or(&[], |buffer| &buffer.filled()[self.cleared as usize..])
     }
 
+    /// How much may be written and is not.
+    pub fn owed_bytes(&self) -> usize {
+        (self.cleared - self.kept) as usize
+    }
+
     /// Whether nothing waits to be written.
     pub fn owes_nothing(&self) -> bool {
-        self.kept == self.cleared
+        self.owed_bytes() == 0
     }
 
     /// Puts `new` in the place of the first `old` bytes of [`Pipe::unread`], to be written. [`Pipe::SPARE_BYTES`] of

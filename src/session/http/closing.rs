@@ -1,6 +1,6 @@
 //! How exchanges end, and with them, perhaps, the client's connection.
 
-use super::{Http, LINGER_MAX, Phase, Step};
+use super::{Http, LINGER_MAX, Phase, Relay, Step};
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Exchange};
 use crate::net::{Net, Socket};
@@ -48,11 +48,8 @@ impl<N: Net> Http<N> {
 
     /// The response cannot be completed, and the client must not take it for complete.
     pub(super) fn cut_short(&mut self, reason: Reason, ctx: &mut Ctx<N>) -> Step {
-        if let Phase::Relaying(relay) = &self.phase {
-            if relay.until_close {
-                return Step::close(reason);
-            }
-            self.record.response_bytes = relay.content_bytes();
+        if self.ends_by_closing() {
+            return Step::close(reason);
         }
         // Closing at once could reset the connection, and destroy the answers to earlier requests.
         self.leave_backend(ctx);
@@ -86,18 +83,9 @@ impl<N: Net> Http<N> {
 
     /// The last thing done to a session: gives back what it holds, and writes the line of a request cut short.
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        match &self.phase {
-            Phase::Tunnel(duplex) => {
-                self.record.response_bytes = duplex.moved_bytes().1.saturating_sub(self.record.before_bytes);
-            }
-            Phase::Relaying(relay) => {
-                self.record.response_bytes = relay.content_bytes();
-                if relay.until_close {
-                    // Where the end of the body is told by closing, only a reset tells that this is not it.
-                    self.client.reset_on_close();
-                }
-            }
-            _ => {}
+        if self.ends_by_closing() {
+            // Only a reset tells that this is not the end.
+            self.client.reset_on_close();
         }
         self.leave_backend(ctx);
         self.up.drop_held(&mut ctx.buffers);
@@ -107,12 +95,23 @@ impl<N: Net> Http<N> {
         ctx.metrics.down_bytes += self.down.moved_bytes();
     }
 
-    /// Closes what leads to a backend.
+    /// A part of a response is sent whose end is told by closing.
+    fn ends_by_closing(&self) -> bool {
+        matches!(self.phase, Phase::Relaying(Relay { until_close: true, .. }))
+    }
+
+    /// Closes what leads to a backend, and notes what came from there.
     pub(super) fn leave_backend(&mut self, ctx: &mut Ctx<N>) {
         match std::mem::replace(&mut self.phase, Phase::Head) {
             Phase::Seeking(mut connect) => connect.release(ctx),
-            Phase::Relaying(relay) => relay.link.close(ctx),
-            Phase::Tunnel(mut duplex) => duplex.release(ctx),
+            Phase::Relaying(relay) => {
+                self.record.response_bytes = relay.content_bytes();
+                relay.link.close(ctx);
+            }
+            Phase::Tunnel(mut duplex) => {
+                self.record.response_bytes = duplex.moved_bytes().1.saturating_sub(self.record.before_bytes);
+                duplex.release(ctx);
+            }
             Phase::Head | Phase::Replying(_) | Phase::Lingering { .. } => {}
         }
     }

@@ -160,7 +160,7 @@ impl<N: Net> Http<N> {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         self.up.forget(&mut ctx.buffers);
         // The head is on its way, and all before it is out.
-        self.record.before_bytes = self.down.moved_bytes() + ctx.scratch.len() as u64;
+        self.record.before_bytes = self.down.moved_bytes() + self.down.owed_bytes() as u64;
         let (up, down) = (std::mem::take(&mut self.up), std::mem::take(&mut self.down));
         self.phase = Phase::Tunnel(Box::new(Duplex::continued(relay.link, up, down, ctx.now)));
         Step::On
