@@ -1,7 +1,10 @@
 //! WebSocket and its kind: once the backend has agreed, bytes.
 
 use crate::access::Line;
-use crate::support::{Proxy, Scripted, assert_connected, expect, expect_end, finish_sending, rest, say};
+use crate::curl::Curl;
+use crate::support::{
+    Proxy, Scripted, assert_connected, expect, expect_end, finish_sending, require, rest, say,
+};
 use crate::wire::Wire;
 
 const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -48,6 +51,30 @@ fn bytes_go_both_ways_until_both_have_finished() {
     assert_eq!((line.status, &*line.request), (101, "GET /chat HTTP/1.1"));
     assert_eq!((line.response_bytes, &*line.end), (18, "client finished"));
     proxy.wait_until_at_rest();
+}
+
+#[test]
+fn curl_switches_and_hears_what_comes_after() {
+    if !require("curl") {
+        return;
+    }
+    let server = Scripted::new();
+    let proxy = Proxy::before(&[server.address], "--mode http");
+    let serving = std::thread::spawn(move || {
+        let mut serving = Wire::new(server.accept());
+        let request = serving.try_request_head().unwrap().unwrap();
+        assert_eq!(request.field("upgrade"), Some("websocket"));
+        serving.say([ACCEPTED, "welcome"].concat());
+    });
+    let curl = Curl::new()
+        .arguments(
+            "--include --http1.1 -H Upgrade:websocket -H Connection:Upgrade -H Sec-WebSocket-Version:13",
+        )
+        .arguments("-H Sec-WebSocket-Key:dGhlIHNhbXBsZSBub25jZQ==");
+    let heard = curl.url(&proxy, "/chat").ended().stdout;
+    serving.join().expect("a handshake");
+    assert_eq!(heard[0].trim_end(), "HTTP/1.1 101 Switching Protocols", "{heard:?}");
+    assert!(heard.iter().any(|line| line.ends_with("welcome")), "{heard:?}");
 }
 
 #[test]
