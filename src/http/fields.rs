@@ -12,10 +12,9 @@ pub struct Fields<'b> {
     pub(super) kinds: [Kind; HeadLimits::MAX_FIELDS],
 }
 
-impl<'b> Fields<'b> {
+impl Default for Fields<'_> {
     /// Empty room: the part that takes space is left uninitialised.
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Fields<'b> {
+    fn default() -> Self {
         Fields {
             storage: [const { MaybeUninit::uninit() }; HeadLimits::MAX_FIELDS],
             kinds: [Kind::Other; HeadLimits::MAX_FIELDS],

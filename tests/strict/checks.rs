@@ -85,7 +85,7 @@ const GENEROUS: HeadLimits =
 const STATUSES: [u16; 12] = [400, 408, 413, 414, 417, 431, 500, 501, 502, 503, 504, 505];
 
 fn request_head(bytes: &[u8]) {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let request = match request::parse(bytes, &mut fields, &LIMITS) {
         Ok(None) => return,
         Err(Refusal { status, why }) => {
@@ -97,7 +97,7 @@ fn request_head(bytes: &[u8]) {
     assert!(request.len <= bytes.len() && request.len <= LIMITS.head_bytes);
     assert!(request.facts.framing != Framing::UntilClose);
     for end in places(request.len) {
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let early = request::parse(&bytes[..end], &mut fields, &LIMITS).map(|head| head.is_some());
         assert_eq!(early, Ok(end == request.len), "the first {end} bytes of a good head");
     }
@@ -127,7 +127,7 @@ fn forwarded_request(request: &Request<'_, '_>, how: &request::Forward) {
 }
 
 fn parses_again(out: &[u8], request: &Request<'_, '_>) {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let again = request::parse(out, &mut fields, &GENEROUS).expect("not refused").expect("complete");
     assert_eq!(again.len, out.len());
     assert_eq!(again.facts.framing, request.facts.framing);
@@ -136,7 +136,7 @@ fn parses_again(out: &[u8], request: &Request<'_, '_>) {
 }
 
 fn response_head(bytes: &[u8], method: Method) {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let response = match response::parse(bytes, &mut fields, &LIMITS, method) {
         Ok(None) => return,
         Err(Refusal { status, why }) => {
@@ -147,7 +147,7 @@ fn response_head(bytes: &[u8], method: Method) {
     };
     assert!(response.len <= bytes.len() && response.len <= LIMITS.head_bytes);
     for end in places(response.len) {
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let early = response::parse(&bytes[..end], &mut fields, &LIMITS, method).map(|head| head.is_some());
         assert_eq!(early, Ok(end == response.len), "the first {end} bytes of a good head");
     }
@@ -168,7 +168,7 @@ fn forwarded_response(response: &Response<'_, '_>, method: Method, version: Vers
     for &connection in connections {
         let mut out = Vec::new();
         response.forward(&mut out, &response::Forward { framing, connection, cookie });
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let again = response::parse(&out, &mut fields, &GENEROUS, method).expect("not refused");
         let again = again.expect("complete");
         assert_eq!(again.len, out.len());

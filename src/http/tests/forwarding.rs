@@ -179,7 +179,7 @@ fn clients_are_found_behind_trusted_hops() {
     ];
     for (peer, lines, client) in cases {
         let head = get(lines);
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let request =
             request::parse(head.as_bytes(), &mut fields, &LIMITS).expect("valid").expect("complete");
         let trusted = |address: IpAddr| address.to_string().starts_with("10.");

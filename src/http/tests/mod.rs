@@ -30,7 +30,7 @@ fn get(lines: &str) -> String {
 /// The facts of a complete request, or status and reason of the refusal.
 fn facts(head: impl AsRef<[u8]>) -> Result<Facts, (u16, &'static str)> {
     let head = head.as_ref();
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     match request::parse(head, &mut fields, &LIMITS) {
         Ok(Some(request)) => Ok(request.facts),
         Ok(None) => panic!("incomplete: {:?}", String::from_utf8_lossy(head)),
@@ -40,7 +40,7 @@ fn facts(head: impl AsRef<[u8]>) -> Result<Facts, (u16, &'static str)> {
 
 /// The head that the backend gets.
 fn forwarded(head: &str, how: &Forward) -> String {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let request = request::parse(head.as_bytes(), &mut fields, &LIMITS);
     let request = request.unwrap_or_else(|refusal| panic!("{head:?}: {refusal:?}")).expect("complete");
     let mut out = Vec::new();
@@ -50,7 +50,7 @@ fn forwarded(head: &str, how: &Forward) -> String {
 
 /// The facts of a complete response, or the reason of the refusal.
 fn response_facts(head: impl AsRef<[u8]>, method: Method) -> Result<response::Facts, &'static str> {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     match response::parse(head.as_ref(), &mut fields, &LIMITS, method) {
         Ok(Some(response)) => Ok(response.facts),
         Ok(None) => panic!("incomplete: {:?}", String::from_utf8_lossy(head.as_ref())),

@@ -94,7 +94,7 @@ proptest! {
         head in heads(REQUEST_LINES),
         (trusted, x_forwarded, rfc7239) in any::<(bool, bool, bool)>(),
     ) {
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let Ok(Some(request)) = request::parse(&head, &mut fields, &LIMITS) else { return Ok(()) };
         assert_clean(&head[..request.len]);
         let mut out = Vec::new();
@@ -104,7 +104,7 @@ proptest! {
             // HTTP/1.0 without Host: the only thing we write that we would not read.
             return Ok(());
         }
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let again = request::parse(&out, &mut fields, &LIMITS).expect("valid").expect("complete");
         prop_assert_eq!(again.len, out.len());
         prop_assert_eq!((again.method, again.host), (request.method, request.host));
@@ -123,7 +123,7 @@ proptest! {
         head in heads(STATUS_LINES),
         method in prop::sample::select(&[Method::Get, Method::Head][..]),
     ) {
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let Ok(Some(response)) = response::parse(&head, &mut fields, &LIMITS, method) else { return Ok(()) };
         assert_clean(&head[..response.len]);
         let facts = response.facts;
@@ -132,7 +132,7 @@ proptest! {
         let mut out = Vec::new();
         response.forward(&mut out, &how);
         assert_clean(&out);
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let again = response::parse(&out, &mut fields, &LIMITS, method).expect("valid").expect("complete");
         prop_assert_eq!(again.len, out.len());
         prop_assert_eq!((again.facts.status, again.facts.framing), (facts.status, facts.framing));
@@ -141,18 +141,18 @@ proptest! {
 
     #[test]
     fn the_start_of_something_valid_is_never_an_error(head in heads(REQUEST_LINES), answer in heads(STATUS_LINES)) {
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         if let Ok(Some(request)) = request::parse(&head, &mut fields, &LIMITS) {
             for end in 0..request.len {
-                let mut fields = Fields::new();
+                let mut fields = Fields::default();
                 let start = request::parse(&head[..end], &mut fields, &LIMITS);
                 prop_assert!(matches!(start, Ok(None)), "{}", end);
             }
         }
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         if let Ok(Some(response)) = response::parse(&answer, &mut fields, &LIMITS, Method::Get) {
             for end in 0..response.len {
-                let mut fields = Fields::new();
+                let mut fields = Fields::default();
                 let start = response::parse(&answer[..end], &mut fields, &LIMITS, Method::Get);
                 prop_assert!(matches!(start, Ok(None)), "{}", end);
             }
@@ -163,11 +163,11 @@ proptest! {
     fn garbage_is_refused_or_waited_for(start in any::<prop::sample::Index>(), garbage in prop::collection::vec(any::<u8>(), 0..80)) {
         let valid = "GET http://a:80/b HTTP/1.1\r\nHost: [::1]\r\nConnection: x\r\n\r\n";
         let head = [&valid.as_bytes()[..start.index(valid.len())], &garbage].concat();
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         if let Ok(Some(request)) = request::parse(&head, &mut fields, &LIMITS) {
             assert_clean(&head[..request.len]);
         }
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         if let Ok(Some(response)) = response::parse(&garbage, &mut fields, &LIMITS, Method::Get) {
             assert_clean(&garbage[..response.len]);
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::http::message::{Framing, Version};
 
 fn parse(bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, (u16, &'static str)> {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let parsed = request::parse(bytes, &mut fields, limits);
     parsed.map(|request| request.map(|request| request.len)).map_err(|refusal| (refusal.status, refusal.why))
 }
@@ -301,7 +301,7 @@ fn errors_as_json() {
 #[test]
 fn fields_and_cookies_are_found() {
     let head = get("X-A: 1\r\nx-a: 2\r\nCookie: a=1; lb=\"x\"; lb=y\r\nCookie: b=; c\r\n");
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let request = request::parse(head.as_bytes(), &mut fields, &LIMITS).expect("valid").expect("complete");
     assert_eq!(request.facts.version, Version::Http11);
     assert_eq!(request.host, "a");

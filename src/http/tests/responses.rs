@@ -9,7 +9,7 @@ fn ok(lines: &str) -> String {
 }
 
 fn forwarded(head: &[u8], method: Method, client: Version, connection: Connection) -> String {
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let response = response::parse(head, &mut fields, &LIMITS, method);
     let response = response.unwrap_or_else(|refusal| panic!("{refusal:?}")).expect("complete");
     let framing = response.facts.framing.towards(client);
@@ -63,7 +63,7 @@ fn refused_lines() {
 fn limits() {
     let limits = HeadLimits { head_bytes: 40, fields: 1, ..LIMITS };
     let parse = |head: &str| {
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let parsed = response::parse(head.as_bytes(), &mut fields, &limits, Method::Get);
         parsed.map(|response| response.map(|response| response.len))
     };
@@ -180,7 +180,7 @@ fn what_the_client_is_told_about_its_connection() {
 #[test]
 fn our_cookie_and_via_come_last() {
     let head = b"HTTP/1.0 200 OK\r\nVia: 1.0 b\r\nContent-Length: 1\r\n\r\n";
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     let response =
         response::parse(head, &mut fields, &LIMITS, Method::Get).expect("valid").expect("complete");
     let how = Forward { framing: Framing::Length(1), connection: Connection::Implied, cookie: Some(b"lb=1") };

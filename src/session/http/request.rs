@@ -63,7 +63,7 @@ impl<N: Net> Http<N> {
     /// If the head is complete, puts the one for the backend in its place, and begins to look for a backend.
     fn take_head(&mut self, ctx: &mut Ctx<N>) -> Result<bool, Refusal> {
         let limits = head_limits(&ctx.config);
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let Some(request) = request::parse(self.up.unread(), &mut fields, &limits)? else {
             return Ok(false);
         };

@@ -95,7 +95,7 @@ impl<N: Net> Http<N> {
             return Ok(Head::Incomplete);
         }
         let limits = head_limits(&ctx.config);
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let Some(response) = response::parse(self.down.unread(), &mut fields, &limits, current.facts.method)?
         else {
             return Ok(Head::Incomplete);
