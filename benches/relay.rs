@@ -52,7 +52,11 @@ impl Write for Memory {
 }
 
 impl Socket for Memory {
-    fn connected(&self) -> io::Result<()> {
+    fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes)
+    }
+
+    fn connected(&self, _target: SocketAddr, _error: bool) -> io::Result<()> {
         Ok(())
     }
 
@@ -106,8 +110,12 @@ impl Net for MemoryNet {
         Ok((Memory { left_bytes: MESSAGE_BYTES, finishes: true }, (Ipv4Addr::LOCALHOST, 4000).into()))
     }
 
-    fn connect(&mut self, _address: SocketAddr) -> io::Result<Memory> {
+    fn connect(&mut self, _address: SocketAddr, _data_follows: bool) -> io::Result<Memory> {
         Ok(Memory { left_bytes: MESSAGE_BYTES, finishes: true })
+    }
+
+    fn watch(&self, _socket: &Memory) -> io::Result<()> {
+        Ok(())
     }
 
     fn register(&mut self, _socket: &mut Memory, token: Token) -> io::Result<()> {

@@ -129,8 +129,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "take writable for connected",
         file: "src/session/connect.rs",
-        find: "match pending.link.conn.socket.connected() {",
-        replace: "match Ok::<(), io::Error>(()) {",
+        find: "match conn.socket.connected(target, conn.has_error()) {",
+        replace: "match { let _ = (conn, target); Ok::<(), io::Error>(()) } {",
     },
     Mutation {
         what: "take a connection that broke early for a refused connect",

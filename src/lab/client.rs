@@ -174,7 +174,7 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
             if !lane.connection.writable() {
                 return;
             }
-            if let Err(error) = lane.connection.stream().connected() {
+            if let Err(error) = lane.connection.stream().connected(self.plan.server, event.error) {
                 return self.fail(key, &format!("connect: {error}"));
             }
             lane.stage = Stage::Talking;

@@ -68,9 +68,19 @@ pub trait Net {
 
     /// Starts connecting. The outcome is known at the first writable event: [`Socket::connected`] tells.
     ///
+    /// With `data_follows`, bytes wait to be sent as soon as the connection is there, and the kernel may let its last
+    /// word of the handshake travel with them.
+    ///
     /// # Errors
     /// What can be known at once: no file descriptor, no route.
-    fn connect(&mut self, address: SocketAddr) -> io::Result<Self::Socket>;
+    fn connect(&mut self, address: SocketAddr, data_follows: bool) -> io::Result<Self::Socket>;
+
+    /// Lets the kernel ask the peer, once a connection that [`Net::connect`] made has been silent for long, whether it is
+    /// still there. (Accepted ones are asked anyway.) A connection that lives for a moment does not need it.
+    ///
+    /// # Errors
+    /// None to expect.
+    fn watch(&self, socket: &Self::Socket) -> io::Result<()>;
 
     /// Starts reporting everything that happens to `socket`: once for its lifetime, for all interests.
     ///
@@ -87,11 +97,19 @@ pub trait Socket: io::Read + io::Write {
     /// `NotConnected` if the peer reset the connection meanwhile.
     fn shutdown_write(&self) -> io::Result<()>;
 
-    /// Whether the connect that ended got us a peer.
+    /// Writes the last bytes of a stream: its end, by [`Socket::shutdown_write`] or by dropping the socket, follows before
+    /// the next wait if all of them are taken, so the kernel may keep them to send both at once.
+    ///
+    /// # Errors
+    /// Those of a write.
+    fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Whether the connect to `target` that ended got us a peer, and not ourselves. A connect never fails but with
+    /// [`Event::error`]: `error` says whether that was reported.
     ///
     /// # Errors
     /// Why it did not.
-    fn connected(&self) -> io::Result<()>;
+    fn connected(&self, target: SocketAddr, error: bool) -> io::Result<()>;
 
     /// The pending error, which reading it clears.
     ///

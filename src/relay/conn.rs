@@ -63,6 +63,11 @@ impl<S: Socket> Conn<S> {
         self.writable
     }
 
+    /// Whether the end of what it will say is known to be there, behind what there is to be read.
+    pub fn end_is_near(&self) -> bool {
+        self.readable && self.read_closed
+    }
+
     /// Whether the kernel reported an error on this socket.
     pub fn has_error(&self) -> bool {
         self.error
@@ -97,6 +102,16 @@ impl<S: Socket> Conn<S> {
     /// The stream broke; nothing more will be written.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
         let outcome = uninterrupted(|| self.socket.write(bytes));
+        self.note_written(outcome)
+    }
+
+    /// The same for the last bytes of the stream: see [`Socket::write_last`].
+    pub fn write_last(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        let outcome = uninterrupted(|| self.socket.write_last(bytes));
+        self.note_written(outcome)
+    }
+
+    fn note_written(&mut self, outcome: io::Result<Option<usize>>) -> io::Result<Option<usize>> {
         match &outcome {
             Ok(written) => self.writable = written.is_some(),
             Err(error) => self.note_broken(error),

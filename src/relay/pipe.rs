@@ -21,6 +21,8 @@ pub struct Pipe {
     /// How much of that was written already, and is only kept for [`Pipe::rewind`].
     kept: u32,
     keeps: bool,
+    /// The sink is closed as soon as this direction is over, which says that nothing follows.
+    closes: bool,
     state: State,
     moved_bytes: u64,
 }
@@ -34,6 +36,8 @@ enum State {
     Ending,
     /// The sink has the FIN.
     Finished,
+    /// The source broke; its last bytes are not passed on yet.
+    Breaking(io::ErrorKind),
     /// Source or sink broke.
     Broken,
 }
@@ -84,14 +88,25 @@ impl Pipe {
         self.moved_bytes
     }
 
-    /// Whether the source has sent its end, passed on or not.
+    /// Whether nothing more will come from the source, passed on or not.
     pub fn source_ended(&self) -> bool {
-        matches!(self.state, State::Ending | State::Finished)
+        matches!(self.state, State::Ending | State::Finished | State::Breaking(_))
     }
 
     /// Whether this direction is over, one way or the other.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Finished | State::Broken)
+    }
+
+    /// Whether the sink has the end of the stream, or has it when it is closed.
+    pub fn is_finished(&self) -> bool {
+        self.state == State::Finished
+    }
+
+    /// Whether the sink is closed as soon as this direction is over: the FIN comes of that, and goes out with the last
+    /// bytes.
+    pub fn end_by_closing(&mut self, closes: bool) {
+        self.closes = closes;
     }
 
     /// Whether nothing was taken from the source yet, not even its end.
@@ -117,18 +132,28 @@ impl Pipe {
         buffers: &mut BufferPool,
     ) -> Progress {
         let mut budget_bytes = budget_bytes;
+        let mut refused = None;
         loop {
-            let refused = self.pass(gate).err();
-            match self.flush(sink, buffers) {
-                Ok(true) => {}
-                Ok(false) => return Progress::Waiting,
-                Err(error) => return self.sink_broke(error, buffers),
+            refused = refused.or_else(|| self.pass(gate).err());
+            // Where the end is known to follow, it is read before the last bytes are written, and goes out with them.
+            let may_follow = self.state == State::Open && refused.is_none() && !gate.is_done();
+            if !(may_follow && source.end_is_near() && self.has_space(G::TAILROOM_BYTES)) {
+                let is_last = self.state == State::Ending || (self.closes && gate.is_done());
+                match self.flush(sink, is_last, buffers) {
+                    Ok(true) => {}
+                    Ok(false) => return Progress::Waiting,
+                    Err(error) => return self.sink_broke(error, buffers),
+                }
             }
             if let Some(refusal) = refused {
                 return Progress::Refused(refusal);
             }
             if gate.is_done() {
                 return Progress::Done;
+            }
+            if let State::Breaking(kind) = self.state {
+                self.abandon(buffers);
+                return Progress::SourceBroke(kind.into());
             }
             if self.state == State::Finished {
                 return Progress::Finished;
@@ -144,23 +169,23 @@ impl Pipe {
                 Filled::More(count) => budget_bytes = budget_bytes.saturating_sub(count),
                 Filled::Nothing => {}
                 Filled::Full => return Progress::Refused(Refusal::new(400, "framing_too_long")),
-                Filled::Ended => match self.source_finished(gate, buffers) {
-                    Ok(()) => {}
-                    Err(refusal) => return Progress::Refused(refusal),
-                },
-                Filled::Broke(error) => {
-                    self.abandon(buffers);
-                    return Progress::SourceBroke(error);
-                }
+                Filled::Ended => refused = self.source_finished(gate, buffers).err(),
+                Filled::Broke(error) => self.state = State::Breaking(error.kind()),
             }
         }
     }
 
-    /// Writes what may be written: bytes first, the FIN after the last of them. True when nothing is owed any more.
+    /// Writes what may be written: bytes first, the FIN after the last of them. True when nothing is owed any more; with
+    /// `is_last`, the end of the sink's stream must then follow.
     ///
     /// # Errors
     /// The sink broke.
-    pub fn flush<S: Socket>(&mut self, sink: &mut Conn<S>, buffers: &mut BufferPool) -> io::Result<bool> {
+    pub fn flush<S: Socket>(
+        &mut self,
+        sink: &mut Conn<S>,
+        is_last: bool,
+        buffers: &mut BufferPool,
+    ) -> io::Result<bool> {
         while let Some(buffer) = &mut self.held
             && self.kept < self.cleared
         {
@@ -168,7 +193,8 @@ impl Pipe {
                 return Ok(false);
             }
             let owed = &buffer.filled()[self.kept as usize..self.cleared as usize];
-            if let Some(count) = sink.write(owed)? {
+            let written = if is_last { sink.write_last(owed) } else { sink.write(owed) };
+            if let Some(count) = written? {
                 self.moved_bytes += count as u64;
                 if self.keeps {
                     self.kept += count as u32;
@@ -180,7 +206,9 @@ impl Pipe {
         }
         self.drop_if_empty(buffers);
         if self.state == State::Ending {
-            sink.socket.shutdown_write()?;
+            if !self.closes {
+                sink.socket.shutdown_write()?;
+            }
             self.state = State::Finished;
         }
         Ok(true)
@@ -284,6 +312,11 @@ impl Pipe {
     pub fn drop_cleared(&mut self, buffers: &mut BufferPool) {
         self.kept = self.cleared;
         self.forget(buffers);
+    }
+
+    /// Whether there is something held, and space behind it.
+    fn has_space(&mut self, tailroom_bytes: usize) -> bool {
+        self.held.as_mut().is_some_and(|buffer| buffer.space().len() > tailroom_bytes)
     }
 
     fn pass<G: Gate>(&mut self, gate: &mut G) -> Result<(), Refusal> {

@@ -28,6 +28,8 @@ pub struct Seeker {
     pub reuse: bool,
     /// Another attempt after a failed one must be within the pool's retry budget.
     pub budgeted: bool,
+    /// The client has said something that waits to be sent.
+    pub data_follows: bool,
 }
 
 /// A connected backend: its socket, and the claim on its load counter, which ends with it.
@@ -43,6 +45,13 @@ pub struct Link<S> {
 }
 
 impl<S: Socket> Link<S> {
+    /// Lets the kernel notice if the backend vanishes: for a connection that stays.
+    pub fn watch<N: Net<Socket = S>>(&self, ctx: &Ctx<N>) {
+        if let Err(error) = ctx.net.watch(&self.conn.socket) {
+            log::debug!("a connection to {} goes unwatched: {error}", self.lease.backend().name);
+        }
+    }
+
     /// Closes the connection.
     pub fn close<N: Net<Socket = S>>(self, ctx: &mut Ctx<N>) {
         ctx.links.close(self.id);
@@ -123,7 +132,8 @@ impl<S: Socket> Connect<S> {
             };
             if pending.link.conn.writable() {
                 // Writable is not connected.
-                match pending.link.conn.socket.connected() {
+                let (conn, target) = (&pending.link.conn, pending.link.lease.backend().address);
+                match conn.socket.connected(target, conn.has_error()) {
                     Ok(()) => return Outcome::Connected(pending.link),
                     Err(error) if broke_afterwards(&error) => {
                         pending.link.conn.note_broken(&error);
@@ -177,13 +187,13 @@ fn start<N: Net>(seeker: Seeker, tried: &mut Tried, ctx: &mut Ctx<N>) -> Start<N
     {
         return Start::Reused(Link { conn, lease, id, reused: true });
     }
-    connect(seeker.id, lease, ctx)
+    connect(seeker, lease, ctx)
 }
 
-fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::Socket> {
-    let id = ctx.links.open(session);
+fn connect<N: Net>(seeker: Seeker, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::Socket> {
+    let id = ctx.links.open(seeker.id);
     let connecting = loop {
-        match open_socket(lease.backend().address, id, ctx) {
+        match open_socket(lease.backend().address, seeker.data_follows, id, ctx) {
             // A connection that waits is worth less than one that is needed now.
             Err(error) if is_exhaustion(&error) && ctx.links.yield_one() => {}
             outcome => break outcome,
@@ -211,8 +221,13 @@ fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<
     }
 }
 
-fn open_socket<N: Net>(address: SocketAddr, id: LinkId, ctx: &mut Ctx<N>) -> io::Result<N::Socket> {
-    let mut socket = ctx.net.connect(address)?;
+fn open_socket<N: Net>(
+    address: SocketAddr,
+    data_follows: bool,
+    id: LinkId,
+    ctx: &mut Ctx<N>,
+) -> io::Result<N::Socket> {
+    let mut socket = ctx.net.connect(address, data_follows)?;
     ctx.net.register(&mut socket, Token::Backend(id))?;
     Ok(socket)
 }

@@ -36,6 +36,8 @@ pub struct Duplex<S> {
     both_broke: bool,
     /// The backend's health has heard of this connection.
     judged: bool,
+    /// A silent backend will be asked whether it is still there. Most connections do not live until that is worth a call.
+    watched: bool,
 }
 
 /// A peer that gets the other's reset as soon as it has everything.
@@ -60,16 +62,16 @@ pub enum Verdict {
 impl<S: Socket> Duplex<S> {
     /// The relay over a fresh connection to a backend.
     pub fn new(link: Link<S>, now: Instant) -> Duplex<S> {
-        Duplex::with(link, Pipe::default(), Pipe::default(), false, now)
+        Duplex::with(link, Pipe::default(), Pipe::default(), now)
     }
 
     /// The relay over a connection that has served as something else: it goes on with the bytes these pipes hold, and
     /// the backend's health has heard of it.
     pub fn continued(link: Link<S>, up: Pipe, down: Pipe, now: Instant) -> Duplex<S> {
-        Duplex::with(link, up, down, true, now)
+        Duplex { judged: true, watched: true, ..Duplex::with(link, up, down, now) }
     }
 
-    fn with(link: Link<S>, up: Pipe, down: Pipe, judged: bool, now: Instant) -> Duplex<S> {
+    fn with(link: Link<S>, up: Pipe, down: Pipe, now: Instant) -> Duplex<S> {
         Duplex {
             link,
             connected: now,
@@ -79,7 +81,8 @@ impl<S: Socket> Duplex<S> {
             ending: None,
             resetting: None,
             both_broke: false,
-            judged,
+            judged: false,
+            watched: false,
         }
     }
 
@@ -104,18 +107,20 @@ impl<S: Socket> Duplex<S> {
     pub fn deadline(&self, timeouts: &Timeouts) -> Instant {
         match &self.resetting {
             Some(resetting) => resetting.look_again,
-            None if self.judged => self.idle_deadline(timeouts),
+            None if self.judged && self.watched => self.idle_deadline(timeouts),
             None => self.idle_deadline(timeouts).min(self.connected + AT_ONCE),
         }
     }
 
     /// Moves what can be moved, and finds out whether that was the end.
     pub fn turn<N: Net<Socket = S>>(&mut self, client: &mut Conn<S>, ctx: &mut Ctx<N>) -> Verdict {
+        self.watch(ctx);
         if self.resetting.is_some() {
             return self.finish_resetting(client, ctx);
         }
         let before = self.signs_of_life();
         let budget_bytes = ctx.config.limits.turn_bytes;
+        self.down.end_by_closing(self.up.is_finished());
         // Down first: a backend's reset shows before a client's byte is given to it, while a retry is safe.
         let down = self.down.turn(&mut self.link.conn, client, &mut Open, budget_bytes, &mut ctx.buffers);
         if matches!(down, Progress::SourceBroke(_)) && self.is_untouched() {
@@ -126,6 +131,8 @@ impl<S: Socket> Duplex<S> {
             return Verdict::Stillborn;
         }
         let down_spent = self.absorb(down, Side::Backend, ctx);
+        // Once the backend has nothing more to say, or the client, closing its socket is all that is left to do.
+        self.up.end_by_closing(self.down.is_finished());
         let up = self.up.turn(client, &mut self.link.conn, &mut Open, budget_bytes, &mut ctx.buffers);
         let up_spent = self.absorb(up, Side::Client, ctx);
         if self.signs_of_life() != before {
@@ -189,6 +196,13 @@ impl<S: Socket> Duplex<S> {
         match self.ending {
             Some(Reason { ender: Ender::Peer(side), cause: Cause::Broken(_) }) => Some(side),
             _ => None,
+        }
+    }
+
+    fn watch<N: Net<Socket = S>>(&mut self, ctx: &Ctx<N>) {
+        if !self.watched && ctx.now >= self.connected + AT_ONCE {
+            self.watched = true;
+            self.link.watch(ctx);
         }
     }
 

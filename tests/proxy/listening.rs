@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 use socket2::{SockRef, Socket};
 
 use crate::support::{
-    LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter, patient, skipped,
+    LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter, patient, skipped, wait_until,
 };
 
 fn has_ipv6() -> bool {
@@ -127,7 +127,8 @@ fn every_connection_has_the_right_options() {
     assert_eq!(connections.len(), 2, "the client's and the backend's");
     for socket in connections {
         assert!(socket.tcp_nodelay().unwrap());
-        assert!(socket.keepalive().unwrap());
+        // A connection that lives but for a moment goes without, so this may take one.
+        wait_until("keepalive to be set", || socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(20));
         assert!(socket.out_of_band_inline().unwrap());
     }

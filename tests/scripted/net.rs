@@ -107,7 +107,7 @@ impl Net for ScriptNet {
         Ok((ScriptSocket { world: self.0.clone(), wire }, world.wires[wire].address))
     }
 
-    fn connect(&mut self, address: SocketAddr) -> io::Result<ScriptSocket> {
+    fn connect(&mut self, address: SocketAddr, _: bool) -> io::Result<ScriptSocket> {
         let mut world = self.0.borrow_mut();
         let refused = world.refusals.pop_front().unwrap_or(false);
         let connect = if refused { Connect::Refuses } else { Connect::Accepts };
@@ -116,6 +116,10 @@ impl Net for ScriptNet {
         let wire = world.wires.len() - 1;
         world.backend_wires.push(wire);
         Ok(ScriptSocket { world: self.0.clone(), wire })
+    }
+
+    fn watch(&self, _: &ScriptSocket) -> io::Result<()> {
+        Ok(())
     }
 
     fn register(&mut self, socket: &mut ScriptSocket, token: Token) -> io::Result<()> {
@@ -159,8 +163,12 @@ impl Socket for ScriptSocket {
         self.call(Wire::shutdown_write)
     }
 
-    fn connected(&self) -> io::Result<()> {
-        self.call(Wire::take_error).map_or(Ok(()), Err)
+    fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes)
+    }
+
+    fn connected(&self, _: SocketAddr, error: bool) -> io::Result<()> {
+        if error { self.call(Wire::take_error).map_or(Ok(()), Err) } else { Ok(()) }
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {

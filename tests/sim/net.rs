@@ -60,6 +60,7 @@ impl Net for SimNet {
         let mut world = self.world.borrow_mut();
         world.calls = 0;
         world.looks += 1;
+        assert!(world.corked.is_empty(), "written as the last, but no end followed: {:?}", world.corked);
         // Even a turn that waits for nothing takes its time, and the world goes on meanwhile.
         let busy = Duration::from_micros(world.rng.u64(1..=50));
         let until = timeout.map(|timeout| world.now + timeout.max(busy));
@@ -109,7 +110,7 @@ impl Net for SimNet {
         Ok((SimSocket { world: self.world.clone(), wire }, world.wires[wire].address))
     }
 
-    fn connect(&mut self, address: SocketAddr) -> io::Result<SimSocket> {
+    fn connect(&mut self, address: SocketAddr, _: bool) -> io::Result<SimSocket> {
         let mut world = self.world.borrow_mut();
         world.progress += 1;
         let chance = world.knobs.connect_exhausted;
@@ -119,6 +120,11 @@ impl Net for SimNet {
         let wire = world.connect(address)?;
         world.note(("connect", wire));
         Ok(SimSocket { world: self.world.clone(), wire })
+    }
+
+    fn watch(&self, socket: &SimSocket) -> io::Result<()> {
+        self.world.borrow_mut().wires[socket.wire].watched = true;
+        Ok(())
     }
 
     fn register(&mut self, socket: &mut SimSocket, token: Token) -> io::Result<()> {
@@ -252,14 +258,27 @@ impl Socket for SimSocket {
     fn shutdown_write(&self) -> io::Result<()> {
         let outcome = self.call("fin", |world| {
             world.wires[self.wire].fin_at = Some(world.now);
+            world.corked.retain(|wire| *wire != self.wire);
             world.wires[self.wire].link.shutdown_write(PROXY)
         });
         self.moved(&outcome);
         outcome
     }
 
-    fn connected(&self) -> io::Result<()> {
-        self.take_error()?.map_or(Ok(()), Err)
+    fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let outcome = self.write(bytes);
+        if outcome.as_ref().is_ok_and(|count| *count == bytes.len()) {
+            self.world.borrow_mut().corked.push(self.wire);
+        }
+        outcome
+    }
+
+    fn connected(&self, _: SocketAddr, error: bool) -> io::Result<()> {
+        if error {
+            return self.take_error()?.map_or(Ok(()), Err);
+        }
+        self.moved(&Ok(()));
+        Ok(())
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {

@@ -21,6 +21,9 @@ use super::tcp::{ECONNREFUSED, Flags, Link, PEER, PROXY};
 /// Longer than a half-closed session may idle, shorter than an open one.
 const LONG_PAUSE: Duration = Duration::from_secs(400);
 
+/// Longer than a connection may be there unwatched.
+const UNWATCHED_MAX: Duration = Duration::from_secs(5);
+
 /// Something that will happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum What {
@@ -53,6 +56,10 @@ pub struct Wire {
     /// When the proxy last moved something here, or learnt of an end or a break.
     pub moved_at: Duration,
     pub dropped_at: Duration,
+    /// Since when there is a connection.
+    up_since: Option<Duration>,
+    /// The kernel asks a silent peer whether it is still there.
+    pub watched: bool,
     /// When the proxy said its last word.
     pub fin_at: Option<Duration>,
     mood: Mood,
@@ -102,6 +109,8 @@ pub struct World {
     sequence: u64,
     /// Clients that had connected when the listener was closed, and were not accepted.
     pub reset_in_queue: usize,
+    /// Where the proxy has promised an end, and is yet to say it.
+    pub corked: Vec<usize>,
     /// Calls on sockets since the proxy last waited.
     pub calls: usize,
     /// Until when the host has no descriptor for another connection.
@@ -130,6 +139,7 @@ impl World {
             schedule: BinaryHeap::new(),
             sequence: 0,
             reset_in_queue: 0,
+            corked: Vec::new(),
             calls: 0,
             exhausted_until: Duration::ZERO,
             refusals_told: 0,
@@ -255,6 +265,8 @@ impl World {
             opened_at: self.now,
             moved_at: self.now,
             dropped_at: Duration::ZERO,
+            up_since: established.then_some(self.now),
+            watched: established,
             fin_at: None,
             mood,
             delivering: [false; 2],
@@ -315,6 +327,7 @@ impl World {
             Mood::Refusing => wire.link.break_end(PROXY, ECONNREFUSED),
             mood => {
                 wire.link.establish();
+                wire.up_since = Some(self.now);
                 self.add_peer(index);
                 if mood == Mood::Quitter {
                     self.wires[index].quit(&mut self.rng);
@@ -384,7 +397,10 @@ impl World {
     /// The proxy dropped its end.
     pub fn drop_proxy_end(&mut self, index: usize) {
         self.note(("drop", index));
+        self.corked.retain(|wire| *wire != index);
         let wire = &mut self.wires[index];
+        let is_old = wire.up_since.is_some_and(|since| self.now > since + UNWATCHED_MAX);
+        assert!(wire.watched || !is_old, "nobody would have noticed the end of a silent peer");
         wire.link.close(PROXY);
         wire.dropped_at = self.now;
         if let Some(token) = wire.token.take() {

@@ -71,7 +71,8 @@ impl<N: Net> Http<N> {
     /// Writes an answer of our own.
     pub(super) fn send_reply(&mut self, ctx: &mut Ctx<N>) -> Step {
         let Phase::Replying(reason) = self.phase else { return Step::On };
-        match self.down.flush(&mut self.client, &mut ctx.buffers) {
+        let is_last = self.exchange.client == exchange::KeepAlive::Close;
+        match self.down.flush(&mut self.client, is_last, &mut ctx.buffers) {
             Ok(true) => {
                 self.step(Event::ResponseSent);
                 self.write_record(reason, ctx);

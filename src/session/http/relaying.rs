@@ -49,6 +49,8 @@ impl<N: Net> Http<N> {
             if !is_repeatable && !is_quiet(&mut link.conn) {
                 return self.seek_fresh(link, ctx);
             }
+        } else {
+            link.watch(ctx);
         }
         self.since = ctx.now;
         self.phase =

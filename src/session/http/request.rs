@@ -85,6 +85,7 @@ impl<N: Net> Http<N> {
             preferred: cookie,
             reuse: true,
             budgeted: true,
+            data_follows: true,
         };
         // What is sent may have to be sent again, until the backend has said something.
         self.up.keep();

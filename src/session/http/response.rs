@@ -46,7 +46,7 @@ impl<N: Net> Http<N> {
         let mut interim_left = INTERIM_MAX;
         loop {
             // An interim head goes out before the next one is looked at.
-            match self.down.flush(&mut self.client, &mut ctx.buffers) {
+            match self.down.flush(&mut self.client, false, &mut ctx.buffers) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(error) => return Err(Step::close(Reason::broken(Side::Client, &error))),
@@ -128,6 +128,7 @@ impl<N: Net> Http<N> {
         relay.link.lease.succeeded();
         if matches!(head, Head::Final) {
             relay.until_close = framing == Framing::UntilClose;
+            self.down.end_by_closing(self.exchange.client != KeepAlive::Keep);
             relay.body = Some(response_body(&facts, current.facts.method, framing, &limits));
         }
         if !matches!(head, Head::Interim) {
