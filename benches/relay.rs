@@ -56,6 +56,10 @@ impl Socket for Memory {
         self.write(bytes)
     }
 
+    fn complete_handshake(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn connected(&self, _target: SocketAddr, _error: bool) -> io::Result<()> {
         Ok(())
     }
@@ -110,7 +114,7 @@ impl Net for MemoryNet {
         Ok((Memory { left_bytes: MESSAGE_BYTES, finishes: true }, (Ipv4Addr::LOCALHOST, 4000).into()))
     }
 
-    fn connect(&mut self, _address: SocketAddr, _data_follows: bool) -> io::Result<Memory> {
+    fn connect(&mut self, _address: SocketAddr) -> io::Result<Memory> {
         Ok(Memory { left_bytes: MESSAGE_BYTES, finishes: true })
     }
 

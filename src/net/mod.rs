@@ -67,13 +67,12 @@ pub trait Net {
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Socket, SocketAddr)>;
 
     /// Starts connecting. The outcome is known at the first writable event: [`Socket::connected`] tells.
-    ///
-    /// With `data_follows`, bytes wait to be sent as soon as the connection is there, and the kernel may let its last
-    /// word of the handshake travel with them.
+    /// The kernel may keep its last word of the handshake to let it travel with the first bytes: where none are written
+    /// before the next wait, [`Socket::complete_handshake`] is called for.
     ///
     /// # Errors
     /// What can be known at once: no file descriptor, no route.
-    fn connect(&mut self, address: SocketAddr, data_follows: bool) -> io::Result<Self::Socket>;
+    fn connect(&mut self, address: SocketAddr) -> io::Result<Self::Socket>;
 
     /// Lets the kernel ask the peer, once a connection that [`Net::connect`] made has been silent for long, whether it is
     /// still there. (Accepted ones are asked anyway.) A connection that lives for a moment does not need it.
@@ -110,6 +109,12 @@ pub trait Socket: io::Read + io::Write {
     /// # Errors
     /// Why it did not.
     fn connected(&self, target: SocketAddr, error: bool) -> io::Result<()>;
+
+    /// Tells the peer of the connection now: there are no bytes yet that could do so.
+    ///
+    /// # Errors
+    /// None to expect.
+    fn complete_handshake(&self) -> io::Result<()>;
 
     /// The pending error, which reading it clears.
     ///

@@ -115,15 +115,13 @@ impl Net for OsNet {
         listener.accept()
     }
 
-    fn connect(&mut self, address: SocketAddr, data_follows: bool) -> io::Result<TcpStream> {
+    fn connect(&mut self, address: SocketAddr) -> io::Result<TcpStream> {
         let kind = Type::STREAM.nonblocking().cloexec();
         let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
         pass_everything_at_once(&SockRef::from(&socket))?;
-        if data_follows {
-            // The acknowledgement that ends the handshake goes out with the first bytes: a segment less for both hosts.
-            // Without any, it would be late by up to 200 ms.
-            socket.set_tcp_quickack(false)?;
-        }
+        // The acknowledgement that ends the handshake goes out with the first bytes: a segment less for both hosts. Without
+        // any it would be 200 ms late, but for `complete_handshake`.
+        socket.set_tcp_quickack(false)?;
         match socket.connect(&address.into()) {
             Err(error) if Errno::from_io_error(&error) != Some(Errno::INPROGRESS) => Err(error),
             _ => Ok(TcpStream::from_std(socket.into())),
@@ -171,6 +169,11 @@ impl Socket for TcpStream {
     fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
         Ok(rustix::net::send(self, bytes, flags)?)
+    }
+
+    fn complete_handshake(&self) -> io::Result<()> {
+        // What is due is sent at once (tcp_sock_set_quickack).
+        SockRef::from(self).set_tcp_quickack(true)
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {

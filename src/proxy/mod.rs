@@ -16,9 +16,8 @@ use crate::table::Table;
 use crate::timers::Timers;
 use crate::token::{SessionId, Token};
 
-/// Connections taken from one listener before the sessions get their turn. A new session has its first one after the next
-/// wait, so no more than these can have taken the last descriptors from those who need one for a backend.
-const ACCEPT_BATCH: usize = 8;
+/// Connections taken from one listener before the sessions get their turn.
+const ACCEPT_BATCH: usize = 64;
 
 /// One worker: its sessions, and the loop that runs them.
 pub struct Proxy<N: Net> {
@@ -238,10 +237,12 @@ impl<N: Net> Proxy<N> {
             registered = ctx.net.register(&mut socket, Token::Client(id));
             Tenant { session: Session::new(id, socket, address, frontend, ctx), queued: false }
         });
-        // Its first event comes with the next wait, and says whether the client has said something already.
-        if let Err(error) = registered {
-            rest(&mut self.listeners, &mut self.ctx);
-            self.close(id, Reason::proxy(Cause::Exhausted(error.kind())));
+        match registered {
+            Ok(()) => self.step(id),
+            Err(error) => {
+                rest(&mut self.listeners, &mut self.ctx);
+                self.close(id, Reason::proxy(Cause::Exhausted(error.kind())));
+            }
         }
     }
 

@@ -28,8 +28,6 @@ pub struct Seeker {
     pub reuse: bool,
     /// Another attempt after a failed one must be within the pool's retry budget.
     pub budgeted: bool,
-    /// The client has said something that waits to be sent.
-    pub data_follows: bool,
 }
 
 /// A connected backend: its socket, and the claim on its load counter, which ends with it.
@@ -187,13 +185,13 @@ fn start<N: Net>(seeker: Seeker, tried: &mut Tried, ctx: &mut Ctx<N>) -> Start<N
     {
         return Start::Reused(Link { conn, lease, id, reused: true });
     }
-    connect(seeker, lease, ctx)
+    connect(seeker.id, lease, ctx)
 }
 
-fn connect<N: Net>(seeker: Seeker, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::Socket> {
-    let id = ctx.links.open(seeker.id);
+fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::Socket> {
+    let id = ctx.links.open(session);
     let connecting = loop {
-        match open_socket(lease.backend().address, seeker.data_follows, id, ctx) {
+        match open_socket(lease.backend().address, id, ctx) {
             // A connection that waits is worth less than one that is needed now.
             Err(error) if is_exhaustion(&error) && ctx.links.yield_one() => {}
             outcome => break outcome,
@@ -221,13 +219,8 @@ fn connect<N: Net>(seeker: Seeker, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::S
     }
 }
 
-fn open_socket<N: Net>(
-    address: SocketAddr,
-    data_follows: bool,
-    id: LinkId,
-    ctx: &mut Ctx<N>,
-) -> io::Result<N::Socket> {
-    let mut socket = ctx.net.connect(address, data_follows)?;
+fn open_socket<N: Net>(address: SocketAddr, id: LinkId, ctx: &mut Ctx<N>) -> io::Result<N::Socket> {
+    let mut socket = ctx.net.connect(address)?;
     ctx.net.register(&mut socket, Token::Backend(id))?;
     Ok(socket)
 }

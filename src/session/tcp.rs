@@ -45,15 +45,7 @@ impl<N: Net> Tcp<N> {
     ) -> Tcp<N> {
         let pool = ctx.config.frontends[frontend].pool;
         Tcp {
-            seeker: Seeker {
-                id,
-                pool,
-                client: address.ip(),
-                preferred: None,
-                reuse: false,
-                budgeted: false,
-                data_follows: false,
-            },
+            seeker: Seeker { id, pool, client: address.ip(), preferred: None, reuse: false, budgeted: false },
             client_address: address,
             frontend,
             opened: ctx.now,
@@ -88,7 +80,6 @@ impl<N: Net> Tcp<N> {
                     if let Some(reason) = client_broke(&self.client) {
                         return Next::Close(reason);
                     }
-                    self.seeker.data_follows = self.client.readable();
                     match connect.turn(self.seeker, &mut self.tried, ctx) {
                         Outcome::Waiting => return Next::Wait,
                         Outcome::Failed(cause) => {

@@ -107,7 +107,7 @@ impl Net for ScriptNet {
         Ok((ScriptSocket { world: self.0.clone(), wire }, world.wires[wire].address))
     }
 
-    fn connect(&mut self, address: SocketAddr, _: bool) -> io::Result<ScriptSocket> {
+    fn connect(&mut self, address: SocketAddr) -> io::Result<ScriptSocket> {
         let mut world = self.0.borrow_mut();
         let refused = world.refusals.pop_front().unwrap_or(false);
         let connect = if refused { Connect::Refuses } else { Connect::Accepts };
@@ -165,6 +165,10 @@ impl Socket for ScriptSocket {
 
     fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write(bytes)
+    }
+
+    fn complete_handshake(&self) -> io::Result<()> {
+        Ok(())
     }
 
     fn connected(&self, _: SocketAddr, error: bool) -> io::Result<()> {

@@ -41,6 +41,8 @@ impl Drop for SimListener {
         world.listening = false;
         while let Some(wire) = world.queue.pop_front() {
             world.reset_in_queue += 1;
+            // It waited for its turn, and not for a session.
+            world.wires[wire].moved_at = world.now;
             world.wires[wire].link.reset_on_close(PROXY);
             world.drop_proxy_end(wire);
         }
@@ -61,6 +63,7 @@ impl Net for SimNet {
         world.calls = 0;
         world.looks += 1;
         assert!(world.corked.is_empty(), "written as the last, but no end followed: {:?}", world.corked);
+        assert!(world.ungreeted.is_empty(), "backends do not know of connections: {:?}", world.ungreeted);
         // Even a turn that waits for nothing takes its time, and the world goes on meanwhile.
         let busy = Duration::from_micros(world.rng.u64(1..=50));
         let until = timeout.map(|timeout| world.now + timeout.max(busy));
@@ -110,7 +113,7 @@ impl Net for SimNet {
         Ok((SimSocket { world: self.world.clone(), wire }, world.wires[wire].address))
     }
 
-    fn connect(&mut self, address: SocketAddr, _: bool) -> io::Result<SimSocket> {
+    fn connect(&mut self, address: SocketAddr) -> io::Result<SimSocket> {
         let mut world = self.world.borrow_mut();
         world.progress += 1;
         let chance = world.knobs.connect_exhausted;
@@ -204,6 +207,9 @@ impl SimSocket {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let refused = world.refused(self.wire);
+        if matches!(what, "write" | "fin" | "greet") {
+            world.ungreeted.retain(|wire| *wire != self.wire);
+        }
         let outcome = call(&mut world);
         world.refusals_told += usize::from(refused && !world.refused(self.wire));
         world.progress += u64::from(outcome.is_ok());
@@ -273,11 +279,16 @@ impl Socket for SimSocket {
         outcome
     }
 
+    fn complete_handshake(&self) -> io::Result<()> {
+        self.call("greet", |_| Ok(()))
+    }
+
     fn connected(&self, _: SocketAddr, error: bool) -> io::Result<()> {
         if error {
             return self.take_error()?.map_or(Ok(()), Err);
         }
         self.moved(&Ok(()));
+        self.world.borrow_mut().ungreeted.push(self.wire);
         Ok(())
     }
 

@@ -111,6 +111,8 @@ pub struct World {
     pub reset_in_queue: usize,
     /// Where the proxy has promised an end, and is yet to say it.
     pub corked: Vec<usize>,
+    /// Where the proxy has a connection that nobody at the far end knows of yet.
+    pub ungreeted: Vec<usize>,
     /// Calls on sockets since the proxy last waited.
     pub calls: usize,
     /// Until when the host has no descriptor for another connection.
@@ -140,6 +142,7 @@ impl World {
             sequence: 0,
             reset_in_queue: 0,
             corked: Vec::new(),
+            ungreeted: Vec::new(),
             calls: 0,
             exhausted_until: Duration::ZERO,
             refusals_told: 0,
@@ -398,6 +401,7 @@ impl World {
     pub fn drop_proxy_end(&mut self, index: usize) {
         self.note(("drop", index));
         self.corked.retain(|wire| *wire != index);
+        self.ungreeted.retain(|wire| *wire != index);
         let wire = &mut self.wires[index];
         let is_old = wire.up_since.is_some_and(|since| self.now > since + UNWATCHED_MAX);
         assert!(wire.watched || !is_old, "nobody would have noticed the end of a silent peer");

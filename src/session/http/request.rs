@@ -85,7 +85,6 @@ impl<N: Net> Http<N> {
             preferred: cookie,
             reuse: true,
             budgeted: true,
-            data_follows: true,
         };
         // What is sent may have to be sent again, until the backend has said something.
         self.up.keep();

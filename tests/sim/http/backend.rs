@@ -95,6 +95,11 @@ impl Backend {
         }
         let Some(bytes) = self.stream.unparsed() else { return };
         if let Some(tunnel) = &mut self.tunnel {
+            if self.stray_from.is_some() && request_id(bytes).is_some() {
+                // What was said unasked passed for the answer to the request for this tunnel, and nobody could tell.
+                self.closing = true;
+                return;
+            }
             return tunnel.hear(&mut self.stream);
         }
         let Some(line_end) = bytes.windows(2).position(|two| two == b"\r\n") else { return };
