@@ -13,7 +13,7 @@ use lbproxy::balance::policy::{self, Seed};
 use lbproxy::balance::{Balancer, Pool};
 use lbproxy::config::{self, Config};
 use lbproxy::ctx::Ctx;
-use lbproxy::net::{Event, Net, Socket, os};
+use lbproxy::net::{Duct, Event, Net, Socket, os};
 use lbproxy::proxy::Proxy;
 use lbproxy::relay::{BufferPool, Conn, Open, Pipe};
 use lbproxy::token::{SessionId, Token};
@@ -54,6 +54,14 @@ impl Write for Memory {
 impl Socket for Memory {
     fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write(bytes)
+    }
+
+    fn splice_in(&mut self, _: &Duct, _: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn splice_out(&mut self, _: &Duct, _: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn complete_handshake(&self) -> io::Result<()> {

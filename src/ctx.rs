@@ -43,7 +43,7 @@ impl<N: Net> Ctx<N> {
         }
         Ctx {
             pools,
-            buffers: BufferPool::new(config.limits.buffer_bytes),
+            buffers: BufferPool::new(config.limits.buffer_bytes).with_ducts(config.limits.max_pipes),
             links: Links::new(config.limits.max_idle, config.timeouts.backend_idle),
             metrics: Metrics::default(),
             now: net.now(),

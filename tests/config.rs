@@ -15,7 +15,7 @@ use proptest::{prop_assert, proptest};
 const POLICIES: [&str; 4] = ["round_robin", "fewest_connections", "ip_hashing", "random"];
 
 /// A host with plenty of descriptors and a resolver that knows four names.
-const HOST: Host = Host { policies: &POLICIES, fd_limit: 100_000, lookup: small_world };
+const HOST: Host = Host { policies: &POLICIES, fd_limit: 250_000, lookup: small_world };
 
 fn small_world(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let addresses: &[&str] = match host {
@@ -227,8 +227,8 @@ fn connections(fd_limit: u64, workers: usize, asked: &str) -> (usize, Vec<String
 
 #[test]
 fn max_connections_follows_from_the_descriptor_limit() {
-    assert_eq!(connections(1024, 1, ""), ((1024 - 64 - 2) / 2, vec![]));
-    assert_eq!(connections(1024, 8, ""), ((1024 - 64 - 16) / 2, vec![]));
+    assert_eq!(connections(1024, 1, ""), ((1024 - 64 - 2 - 32) / 2, vec![]));
+    assert_eq!(connections(1024, 8, ""), ((1024 - 64 - 16 - 32) / 2, vec![]));
     assert_eq!(connections(u64::MAX, 1, ""), (1_000_000, vec![]));
 }
 
@@ -236,13 +236,17 @@ fn max_connections_follows_from_the_descriptor_limit() {
 fn too_few_descriptors_are_a_warning_with_the_numbers() {
     let (most, warnings) = connections(1024, 1, "limits.max_connections = 1000");
     assert_eq!(most, 1000);
-    let expected = "line 2: limits.max_connections: 1000 connections need 2066 file descriptors, and the limit is \
-                    1024, enough for 479: raise it (ulimit -n 2066)";
+    let expected = "line 2: limits.max_connections: 1000 connections need 2098 file descriptors, and the limit is \
+                    1024, enough for 463: raise it (ulimit -n 2098)";
     assert_eq!(warnings, [expected]);
+
+    // Pipes that are asked for take their descriptors from the connections; left out, they are as many as are no loss.
+    let pipes = |many| connections(1024, 2, &format!("limits.max_pipes = {many}")).0;
+    assert_eq!((pipes(0), pipes(100)), ((1024 - 64 - 4) / 2, (1024 - 64 - 4 - 400) / 2));
 
     let (most, warnings) = connections(20, 1, "");
     assert_eq!((most, warnings.len()), (1, 1), "{warnings:?}");
-    assert_eq!(connections(1024, 1, "limits.max_connections = 479").1, [""; 0]);
+    assert_eq!(connections(1024, 1, "limits.max_connections = 463").1, [""; 0]);
 }
 
 #[test]

@@ -98,9 +98,75 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         what: "lose a buffer when a direction is given up",
+        file: "src/relay/pipe/held.rs",
+        find: "Held::Buffer(buffer) => buffers.give(buffer),",
+        replace: "Held::Buffer(buffer) => drop((buffer, &buffers)),",
+    },
+    Mutation {
+        what: "reuse a kernel pipe with what is left in it",
+        file: "src/relay/pipe/held.rs",
+        find: "buffers.ducts.discard(duct)",
+        replace: "buffers.ducts.give(duct)",
+    },
+    Mutation {
+        what: "lose a kernel pipe that was emptied",
+        file: "src/relay/pipe/held.rs",
+        find: "            buffers.ducts.give(duct);",
+        replace: "            drop((duct, &buffers));",
+    },
+    Mutation {
+        what: "forget what a short write left in a kernel pipe",
+        file: "src/relay/pipe/held.rs",
+        find: "} else if is_all && let",
+        replace: "} else if let",
+    },
+    Mutation {
+        what: "splice past the end of a message",
+        file: "src/relay/pipe/bulk.rs",
+        find: "map_or(most_bytes, |left| left.min(most_bytes))",
+        replace: "map_or(most_bytes, |_| most_bytes)",
+    },
+    Mutation {
+        what: "take a spliced message for unfinished",
+        file: "src/http/body.rs",
+        find: "State::Length { .. } => State::Done,",
+        replace: "State::Length { .. } => State::Length { left: 1 },",
+    },
+    Mutation {
+        what: "do not count what is spliced into a chunk",
+        file: "src/http/body.rs",
+        find: "State::Data { left } if left > count => State::Data { left: left - count },",
+        replace: "State::Data { left } if left > count => State::Data { left },",
+    },
+    Mutation {
+        what: "take a splice that moved nothing for an end of which nobody hears",
+        file: "src/relay/conn.rs",
+        find: "            Some(0) => Ok(None),\n            None => {\n                self.readable = self.read_closed;",
+        replace: "            Some(0) | None => {\n                self.readable = false;",
+    },
+    Mutation {
+        what: "take a splice that found nothing for one that moved something",
+        file: "src/relay/conn.rs",
+        find: "                self.readable = self.read_closed;\n",
+        replace: "",
+    },
+    Mutation {
+        what: "cork the last bytes and never say the end",
         file: "src/relay/pipe.rs",
-        find: "        if let Some(buffer) = self.held.take() {\n            buffers.give(buffer);\n        }",
-        replace: "        drop((self.held.take(), buffers));",
+        find: "            if !self.closes {",
+        replace: "            if self.closes {",
+    },
+    Mutation {
+        what: "keep the end of the handshake from a backend to which nothing is said",
+        file: "src/session/duplex.rs",
+        find: "        self.greet();\n",
+        replace: "",
+    },
+    Mutation {
+        what: "never ask whether a silent backend is still there",
+        file: "src/session/duplex.rs",
+        find: "        self.watch(ctx);\n",
+        replace: "",
     },
     Mutation {
         what: "try another backend after bytes were moved",
@@ -195,8 +261,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "HTTP: send a POST where the end may wait to be read",
         file: "src/session/http/relaying.rs",
-        find: "if !is_repeatable && !is_quiet(&mut link.conn) {",
-        replace: "if false && !is_quiet(&mut link.conn) {",
+        find: "if !is_repeatable && !link.conn.is_quiet() {",
+        replace: "if false && !link.conn.is_quiet() {",
     },
     Mutation {
         what: "HTTP: repeat a request after the backend was heard",
@@ -225,7 +291,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "HTTP: park a connection that has more to say",
         file: "src/relay/links.rs",
-        find: "if !full && !conn.readable() && !conn.has_error() => {",
+        find: "if !full && !conn.has_error() && (!conn.readable() || conn.is_quiet()) => {",
         replace: "if !full => {",
     },
     Mutation {

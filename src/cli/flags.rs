@@ -176,6 +176,10 @@ struct LimitFlags {
     /// What a connection may move in one direction before others get their turn [default: 262144]
     #[arg(long, value_name = "BYTES", value_parser = whole_number, allow_negative_numbers = true)]
     turn_bytes: Option<i64>,
+
+    /// Kernel pipes, in each worker, through which long transfers pass without being copied; 0: copy them all [default: 16]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    max_pipes: Option<i64>,
 }
 
 /// The command with its policies filled in, from (name, summary) pairs of which the first is the default.
@@ -240,6 +244,7 @@ impl LimitFlags {
             max_target_bytes: http.max_target_bytes,
             max_fields: http.max_fields,
             max_body_bytes: http.max_body_bytes,
+            max_pipes: self.max_pipes,
             max_idle: http.max_idle,
             retry_budget_percent: http.retry_budget_percent,
         }

@@ -41,6 +41,8 @@ pub(super) const MAX_CONNECTIONS: Number = number("max_connections", 1_000_000, 
 pub(super) const BACKLOG: Number = number("backlog", 1024, 1, 65_535);
 pub(super) const CONNECT_ATTEMPTS: Number = number("connect_attempts", 3, 1, 8);
 pub(super) const BUFFER_BYTES: Number = number("buffer_bytes", 64 * KIB, KIB, 16 * MIB);
+/// 0: every byte is copied. Its default shrinks where descriptors are scarce.
+pub(super) const MAX_PIPES: Number = number("max_pipes", 16, 0, 256);
 pub(super) const TURN_BYTES: Number = number("turn_bytes", 256 * KIB, KIB, 1024 * MIB);
 /// Its default shrinks with the buffer, which has [`HEAD_ROOM_BYTES`] to spare.
 pub(super) const MAX_HEAD_BYTES: Number = number("max_head_bytes", 16 * KIB, KIB, 16 * MIB - HEAD_ROOM_BYTES);

@@ -116,6 +116,7 @@ impl Overrides {
             (number::CONNECT_ATTEMPTS, &mut raw.connect_attempts, new.connect_attempts),
             (number::BUFFER_BYTES, &mut raw.buffer_bytes, new.buffer_bytes),
             (number::TURN_BYTES, &mut raw.turn_bytes, new.turn_bytes),
+            (number::MAX_PIPES, &mut raw.max_pipes, new.max_pipes),
             (number::MAX_HEAD_BYTES, &mut raw.max_head_bytes, new.max_head_bytes),
             (number::MAX_TARGET_BYTES, &mut raw.max_target_bytes, new.max_target_bytes),
             (number::MAX_FIELDS, &mut raw.max_fields, new.max_fields),

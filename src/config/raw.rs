@@ -54,6 +54,7 @@ pub struct RawLimits {
     pub max_target_bytes: Option<i64>,
     pub max_fields: Option<i64>,
     pub max_body_bytes: Option<i64>,
+    pub max_pipes: Option<i64>,
     pub max_idle: Option<i64>,
     pub retry_budget_percent: Option<i64>,
 }

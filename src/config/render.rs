@@ -51,6 +51,7 @@ fn raw_limits(limits: &Limits) -> RawLimits {
         max_target_bytes: integer(limits.target_bytes),
         max_fields: integer(limits.fields),
         max_body_bytes: integer(limits.body_bytes.unwrap_or_default()),
+        max_pipes: integer(limits.max_pipes),
         max_idle: integer(limits.max_idle),
         retry_budget_percent: integer(limits.retry_budget_percent),
     }

@@ -11,6 +11,10 @@ use super::{Config, Host, Limits, Log, Mode, Timeouts, frontends, name, number, 
 const RESERVED_FDS: u64 = 64;
 /// A client's socket and a backend's.
 const FDS_PER_CONNECTION: u64 = 2;
+/// Its two ends.
+const FDS_PER_PIPE: u64 = 2;
+/// One in so many descriptors, at most, is a pipe's if nobody says otherwise.
+const FDS_TO_ONE_OF_A_PIPE: u64 = 32;
 
 /// Checks everything, and gives the configuration with what deserves a warning.
 ///
@@ -28,7 +32,7 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
     let mut warnings = Vec::new();
     frontends::warn_if_all_are_trusted(&frontends, &mut warnings);
     let listeners = workers * frontends.iter().map(|frontend| frontend.listen.len()).sum::<usize>();
-    let limits = resolve_limits(&raw.limits, host.fd_limit, listeners, &mut warnings)?;
+    let limits = resolve_limits(&raw.limits, host.fd_limit, workers, listeners, &mut warnings)?;
     if frontends.iter().any(|frontend| frontend.mode == Mode::Http) {
         check_room_for_heads(&limits)?;
     }
@@ -89,7 +93,7 @@ fn resolve_timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
 impl Default for Limits {
     /// What a configuration that says nothing about limits gets, on a host without a limit of its own.
     fn default() -> Limits {
-        resolve_limits(&RawLimits::default(), u64::MAX, 1, &mut Vec::new())
+        resolve_limits(&RawLimits::default(), u64::MAX, 1, 1, &mut Vec::new())
             .expect("every default is in its range")
     }
 }
@@ -97,6 +101,7 @@ impl Default for Limits {
 fn resolve_limits(
     raw: &RawLimits,
     fd_limit: u64,
+    workers: usize,
     listeners: usize,
     warnings: &mut Vec<Problem>,
 ) -> Result<Limits, Problem> {
@@ -106,8 +111,10 @@ fn resolve_limits(
     let turn_bytes = raw.turn_bytes.unwrap_or(number::TURN_BYTES.default.max(buffer_bytes));
     let (head_bytes, target_bytes) = resolve_head_bytes(raw, &table, buffer_bytes)?;
     let body_bytes: u64 = number::MAX_BODY_BYTES.resolve(&table, raw.max_body_bytes)?;
+    let max_pipes = resolve_max_pipes(raw.max_pipes, &table, fd_limit, workers as u64)?;
+    let taken = RESERVED_FDS + listeners as u64 + FDS_PER_PIPE * (max_pipes * workers) as u64;
     let limits = Limits {
-        max_connections: resolve_max_connections(raw.max_connections, &table, fd_limit, listeners, warnings)?,
+        max_connections: resolve_max_connections(raw.max_connections, &table, fd_limit, taken, warnings)?,
         backlog: number::BACKLOG.resolve(&table, raw.backlog)?,
         connect_attempts: number::CONNECT_ATTEMPTS.resolve(&table, raw.connect_attempts)?,
         buffer_bytes: number::BUFFER_BYTES.resolve(&table, Some(buffer_bytes))?,
@@ -116,6 +123,7 @@ fn resolve_limits(
         target_bytes,
         fields: number::MAX_FIELDS.resolve(&table, raw.max_fields)?,
         body_bytes: Some(body_bytes).filter(|bytes| *bytes > 0),
+        max_pipes,
         max_idle: number::MAX_IDLE.resolve(&table, raw.max_idle)?,
         retry_budget_percent: number::RETRY_BUDGET_PERCENT.resolve(&table, raw.retry_budget_percent)?,
     };
@@ -169,15 +177,26 @@ fn check_room_for_heads(limits: &Limits) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What was asked for, or as many as are no loss to connections.
+fn resolve_max_pipes(
+    raw: Option<i64>,
+    table: &KeyPath,
+    fd_limit: u64,
+    workers: u64,
+) -> Result<usize, Problem> {
+    let spare = fd_limit / FDS_TO_ONE_OF_A_PIPE / FDS_PER_PIPE / workers;
+    let most = i64::try_from(spare).unwrap_or(i64::MAX).min(number::MAX_PIPES.default);
+    number::MAX_PIPES.resolve(table, Some(raw.unwrap_or(most)))
+}
+
 /// What was asked for, or as many as the descriptors suffice for; a warning when they do not.
 fn resolve_max_connections(
     raw: Option<i64>,
     table: &KeyPath,
     fd_limit: u64,
-    listeners: usize,
+    taken: u64,
     warnings: &mut Vec<Problem>,
 ) -> Result<usize, Problem> {
-    let taken = RESERVED_FDS + listeners as u64;
     let affordable = fd_limit.saturating_sub(taken) / FDS_PER_CONNECTION;
     let most = i64::try_from(affordable).unwrap_or(i64::MAX).clamp(1, number::MAX_CONNECTIONS.default);
     let wanted: usize = number::MAX_CONNECTIONS.resolve(table, Some(raw.unwrap_or(most)))?;

@@ -84,6 +84,8 @@ pub struct Limits {
     pub buffer_bytes: usize,
     /// Bytes a session may move in one direction before others get their turn.
     pub turn_bytes: usize,
+    /// Kernel pipes, in each worker, through which long transfers pass without being copied.
+    pub max_pipes: usize,
     /// A request or response head, and the trailers of a body. Less than [`Limits::buffer_bytes`].
     pub head_bytes: usize,
     /// The target in a request line.

@@ -87,6 +87,28 @@ impl Body {
         Ok(cursor.passed())
     }
 
+    /// How many of the bytes that come next are content and leave as they are.
+    pub fn raw_bytes(&self) -> u64 {
+        match self.state {
+            State::Length { left } | State::Data { left } => left,
+            State::UntilClose if !self.wraps => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// Takes `count` of the [`Body::raw_bytes`] for passed.
+    pub fn pass_raw(&mut self, count: u64) {
+        debug_assert!(count <= self.raw_bytes());
+        self.content_bytes += count;
+        self.state = match self.state {
+            State::Length { left } if left > count => State::Length { left: left - count },
+            State::Length { .. } => State::Done,
+            State::Data { left } if left > count => State::Data { left: left - count },
+            State::Data { .. } => State::DataEnd,
+            state => state,
+        };
+    }
+
     /// Whether the last byte was passed.
     pub fn is_done(&self) -> bool {
         self.state == State::Done

@@ -7,6 +7,7 @@
 //! - Events may be spurious, but never claim that a connect succeeded while it is under way.
 //! - Dropping a socket closes it and ends its events, except those already handed out in the current batch.
 
+mod duct;
 pub mod os;
 
 use std::io;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+pub use self::duct::Duct;
 use crate::token::Token;
 
 /// Something changed on a registered socket. The flags are hints; the call that follows tells the truth.
@@ -102,6 +104,19 @@ pub trait Socket: io::Read + io::Write {
     /// # Errors
     /// Those of a write.
     fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Moves what has been received into a duct, at most `most_bytes`, without a copy (splice(2)). 0 is the end of the
+    /// stream, or urgent data with an end behind it (tcp_splice_read).
+    ///
+    /// # Errors
+    /// As for reading.
+    fn splice_in(&mut self, duct: &Duct, most_bytes: usize) -> io::Result<usize>;
+
+    /// Sends as much as there is room for of the `count` bytes that are in a duct.
+    ///
+    /// # Errors
+    /// As for writing.
+    fn splice_out(&mut self, duct: &Duct, count: usize) -> io::Result<usize>;
 
     /// Whether the connect to `target` that ended got us a peer, and not ourselves. A connect never fails but with
     /// [`Event::error`]: `error` says whether that was reported.

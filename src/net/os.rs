@@ -8,10 +8,11 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Waker};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
+use rustix::pipe::{SpliceFlags, splice};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
-use super::{Event, Net, Socket};
+use super::{Duct, Event, Net, Socket};
 use crate::config::{Listen, Timeouts};
 use crate::token::Token;
 
@@ -169,6 +170,14 @@ impl Socket for TcpStream {
     fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
         Ok(rustix::net::send(self, bytes, flags)?)
+    }
+
+    fn splice_in(&mut self, duct: &Duct, most_bytes: usize) -> io::Result<usize> {
+        Ok(splice(&*self, None, duct.entry(), None, most_bytes, SpliceFlags::NONBLOCK)?)
+    }
+
+    fn splice_out(&mut self, duct: &Duct, count: usize) -> io::Result<usize> {
+        Ok(splice(duct.exit(), None, &*self, None, count, SpliceFlags::NONBLOCK)?)
     }
 
     fn complete_handshake(&self) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! Relay buffers: bounded, from a free list, held only while they hold bytes.
 
+use super::Ducts;
+
 /// Bytes on their way from one socket to another: filled at the end, consumed at the front.
 #[derive(Debug)]
 pub struct Buffer {
@@ -126,6 +128,8 @@ impl Buffer {
 /// The free lists of one worker. Most turns take a buffer and give it back before they end, so a handful of
 /// warm buffers serves any number of connections whose readers keep up.
 pub struct BufferPool {
+    /// What takes the place of a buffer in long transfers.
+    pub ducts: Ducts,
     free: Vec<Buffer>,
     free_small: Vec<Buffer>,
     free_tiny: Vec<Buffer>,
@@ -142,10 +146,27 @@ const TINY_BYTES: usize = 512;
 const MAX_FREE: usize = 64;
 
 impl BufferPool {
-    /// A pool of buffers of `size_bytes` each; none is allocated yet.
+    /// A pool of buffers of `size_bytes` each, of which none is allocated yet, and no ducts.
     pub fn new(size_bytes: usize) -> BufferPool {
         let free = || Vec::with_capacity(MAX_FREE);
-        BufferPool { free: free(), free_small: free(), free_tiny: free(), size_bytes, in_use: 0 }
+        BufferPool {
+            ducts: Ducts::default(),
+            free: free(),
+            free_small: free(),
+            free_tiny: free(),
+            size_bytes,
+            in_use: 0,
+        }
+    }
+
+    /// The size of a full-size buffer.
+    pub fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
+    /// The same, with so many ducts.
+    pub fn with_ducts(self, most: usize) -> BufferPool {
+        BufferPool { ducts: Ducts::new(most), ..self }
     }
 
     /// An empty buffer.

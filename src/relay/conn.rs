@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::net::{Event, Socket};
+use crate::net::{Duct, Event, Socket};
 
 /// A socket whose edges are remembered: an event sets a flag, and only the kernel's own word, `WouldBlock` or
 /// a short read, clears it. Whatever stops early therefore finds the flag still set.
@@ -94,6 +94,38 @@ impl<S: Socket> Conn<S> {
             None => self.readable = false,
         }
         Ok(outcome)
+    }
+
+    /// Whether nothing, not even an end, has come on a connection that nothing was asked of. Costs a system call.
+    pub fn is_quiet(&mut self) -> bool {
+        matches!(self.read(&mut [0]), Ok(None))
+    }
+
+    /// Moves what is there into an empty duct, at most `most_bytes`. `Ok(None)`: nothing that could be moved; where
+    /// [`Conn::readable`] still promises something, only a read can tell.
+    ///
+    /// # Errors
+    /// The stream broke; nothing more will be read.
+    pub fn splice_in(&mut self, duct: &Duct, most_bytes: usize) -> io::Result<Option<usize>> {
+        match uninterrupted(|| self.socket.splice_in(duct, most_bytes))? {
+            // It stops before urgent data, and then looks like an end if there is one behind that.
+            Some(0) => Ok(None),
+            None => {
+                self.readable = self.read_closed;
+                Ok(None)
+            }
+            // A duct is full of a few bytes if they came in as many segments: it takes another splice to know.
+            moved => Ok(moved),
+        }
+    }
+
+    /// Writes once, out of a duct that holds at least `count` bytes. `Ok(None)`: no room now, an event will follow.
+    ///
+    /// # Errors
+    /// The stream broke; nothing more will be written.
+    pub fn splice_out(&mut self, duct: &Duct, count: usize) -> io::Result<Option<usize>> {
+        let outcome = uninterrupted(|| self.socket.splice_out(duct, count));
+        self.note_written(outcome)
     }
 
     /// Writes once. `Ok(None)`: no room now, an event will follow.

@@ -24,6 +24,12 @@ pub trait Gate {
 
     /// Whether the message is complete: what follows it stays where it is.
     fn is_done(&self) -> bool;
+
+    /// How many of the bytes that come next pass as they are, whatever they are.
+    fn unseen_bytes(&self) -> u64;
+
+    /// So many of them have passed.
+    fn pass_unseen(&mut self, count: u64);
 }
 
 /// Everything passes, and so does its end.
@@ -44,4 +50,10 @@ impl Gate for Open {
     fn is_done(&self) -> bool {
         false
     }
+
+    fn unseen_bytes(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn pass_unseen(&mut self, _: u64) {}
 }

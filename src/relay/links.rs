@@ -91,11 +91,12 @@ impl<S: Socket> Links<S> {
 
     /// Takes a connection back from its session, to wait for the next one. It is closed instead when enough wait, or
     /// when it has something to say.
-    pub fn park(&mut self, id: LinkId, conn: Conn<S>, seat: Seat, now: Instant) {
+    pub fn park(&mut self, id: LinkId, mut conn: Conn<S>, seat: Seat, now: Instant) {
         let full = self.max_idle == 0 || self.seat(seat).len() >= self.max_idle;
         let holder = self.holders.get_mut(id);
         match holder {
-            Some(holder) if !full && !conn.readable() && !conn.has_error() => {
+            // Who took exactly what belonged to the last answer has not seen that nothing follows.
+            Some(holder) if !full && !conn.has_error() && (!conn.readable() || conn.is_quiet()) => {
                 *holder = Holder::Idle { conn, since: now, seat };
                 self.seat(seat).push_back(id);
                 self.look_at.get_or_insert(now + self.idle_timeout);

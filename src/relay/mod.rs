@@ -2,12 +2,14 @@
 
 mod buffer;
 mod conn;
+mod ducts;
 mod gate;
 mod links;
 mod pipe;
 
 pub use buffer::{Buffer, BufferPool};
 pub use conn::Conn;
+pub use ducts::Ducts;
 pub use gate::{Gate, Open};
 pub use links::{Links, Seat};
 pub use pipe::{Filled, Pipe, Progress};

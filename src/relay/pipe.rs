@@ -1,7 +1,14 @@
 //! One direction of a relay as a type: a session is two of these.
 
+mod bulk;
+mod held;
+mod progress;
+
 use std::io;
 
+use self::bulk::Bulk;
+use self::held::Held;
+pub use self::progress::{Filled, Progress};
 use super::{Buffer, BufferPool, Conn, Gate};
 use crate::http::Refusal;
 use crate::net::Socket;
@@ -15,7 +22,7 @@ use crate::net::Socket;
 pub struct Pipe {
     /// What was read and not yet written: first what may be written, then what the gate has not let through. Present
     /// only while there is any.
-    held: Option<Buffer>,
+    held: Held,
     /// How much of it may be written.
     cleared: u32,
     /// How much of that was written already, and is only kept for [`Pipe::rewind`].
@@ -23,6 +30,8 @@ pub struct Pipe {
     keeps: bool,
     /// The sink is closed as soon as this direction is over, which says that nothing follows.
     closes: bool,
+    /// Whether so much comes at a time that what may pass unseen need not be copied.
+    bulk: Bulk,
     state: State,
     moved_bytes: u64,
 }
@@ -40,40 +49,6 @@ enum State {
     Breaking(io::ErrorKind),
     /// Source or sink broke.
     Broken,
-}
-
-/// How a turn of a [`Pipe`] went.
-#[derive(Debug)]
-pub enum Progress {
-    /// Nothing more to do until an event.
-    Waiting,
-    /// The budget is spent with work left: another turn is needed, no event will ask for it.
-    Spent,
-    /// The gate has seen the end of its message, and all of it is written.
-    Done,
-    /// The sink has everything, the FIN too.
-    Finished,
-    /// The source broke. Everything it sent before was written to the sink.
-    SourceBroke(io::Error),
-    /// The sink broke. Bytes may be lost.
-    SinkBroke(io::Error),
-    /// The gate does not let this pass. Everything before it was written to the sink.
-    Refused(Refusal),
-}
-
-/// What came of reading without a sink.
-#[derive(Debug)]
-pub enum Filled {
-    /// So many more bytes.
-    More(usize),
-    /// Nothing now: an event will follow.
-    Nothing,
-    /// There is no room for more.
-    Full,
-    /// The source has finished.
-    Ended,
-    /// The source broke.
-    Broke(io::Error),
 }
 
 /// Reading less than this is not worth moving what is held.
@@ -111,7 +86,7 @@ impl Pipe {
 
     /// Whether nothing was taken from the source yet, not even its end.
     pub fn is_untouched(&self) -> bool {
-        self.state == State::Open && self.held.is_none() && self.moved_bytes == 0
+        self.state == State::Open && self.held.is_nothing() && self.moved_bytes == 0
     }
 
     /// Gives the direction up, unless it is over: what it owes is lost.
@@ -164,7 +139,7 @@ impl Pipe {
             if budget_bytes == 0 {
                 return Progress::Spent;
             }
-            match self.read(source, G::HEADROOM_BYTES, G::TAILROOM_BYTES, BufferPool::take, buffers) {
+            match self.take_in(source, gate, budget_bytes, buffers) {
                 // What was read counts, not what was written: a gate may drop much of it.
                 Filled::More(count) => budget_bytes = budget_bytes.saturating_sub(count),
                 Filled::Nothing => {}
@@ -186,25 +161,28 @@ impl Pipe {
         is_last: bool,
         buffers: &mut BufferPool,
     ) -> io::Result<bool> {
-        while let Some(buffer) = &mut self.held
-            && self.kept < self.cleared
-        {
+        while !self.owes_nothing() {
             if !sink.writable() {
                 return Ok(false);
             }
-            let owed = &buffer.filled()[self.kept as usize..self.cleared as usize];
-            let written = if is_last { sink.write_last(owed) } else { sink.write(owed) };
+            let (kept, cleared) = (self.kept as usize, self.cleared as usize);
+            let written = match &self.held {
+                Held::Buffer(buffer) if is_last => sink.write_last(&buffer.filled()[kept..cleared]),
+                Held::Buffer(buffer) => sink.write(&buffer.filled()[kept..cleared]),
+                Held::Duct(Some(duct)) => sink.splice_out(duct, cleared),
+                Held::Duct(None) => break,
+            };
             if let Some(count) = written? {
                 self.moved_bytes += count as u64;
                 if self.keeps {
                     self.kept += count as u32;
                 } else {
                     self.cleared -= count as u32;
-                    buffer.consumed(count);
+                    self.held.consumed(count, self.cleared == 0, buffers);
                 }
             }
         }
-        self.drop_if_empty(buffers);
+        self.held.discard_empty_buffer(buffers);
         if self.state == State::Ending {
             if !self.closes {
                 sink.socket.shutdown_write()?;
@@ -236,7 +214,7 @@ impl Pipe {
 
     /// What was read and not yet let through.
     pub fn unread(&self) -> &[u8] {
-        self.held.as_ref().map_or(&[], |buffer| &buffer.filled()[self.cleared as usize..])
+        self.held.buffer().map_or(&[], |buffer| &buffer.filled()[self.cleared as usize..])
     }
 
     /// How much may be written and is not.
@@ -253,7 +231,10 @@ impl Pipe {
     /// room are left.
     pub fn replace(&mut self, old: usize, new: &[u8], buffers: &mut BufferPool) {
         let cleared = self.cleared as usize;
-        let held = self.held.get_or_insert_with(|| buffers.take_small());
+        let Some(held) = self.held.buffer_or(|| buffers.take_small()) else {
+            debug_assert!(false, "a message ends before another one starts");
+            return;
+        };
         let needed = new.len() + Pipe::SPARE_BYTES;
         if held.room_bytes() + old < needed {
             buffers.enlarge(held, needed);
@@ -261,7 +242,7 @@ impl Pipe {
         let fits = held.splice(cleared, old, new);
         debug_assert!(fits);
         self.cleared += new.len() as u32;
-        self.drop_if_empty(buffers);
+        self.held.discard_empty_buffer(buffers);
     }
 
     /// From now on what is written is kept, so that it can be written again, until [`Pipe::forget`] or until the room is
@@ -272,7 +253,7 @@ impl Pipe {
 
     /// Holds what is held in as little room as it takes: for a wait that may be long.
     pub fn tuck_in(&mut self, buffers: &mut BufferPool) {
-        if let Some(buffer) = &mut self.held {
+        if let Some(buffer) = self.held.buffer_mut() {
             buffers.shrink(buffer);
         }
     }
@@ -280,12 +261,12 @@ impl Pipe {
     /// Drops what was only kept.
     pub fn forget(&mut self, buffers: &mut BufferPool) {
         self.keeps = false;
-        if let Some(buffer) = &mut self.held {
+        if let Some(buffer) = self.held.buffer_mut() {
             buffer.consumed(self.kept as usize);
         }
         self.cleared -= self.kept;
         self.kept = 0;
-        self.drop_if_empty(buffers);
+        self.held.discard_empty_buffer(buffers);
     }
 
     /// How much was written since [`Pipe::keep`], if it is all still here.
@@ -303,24 +284,25 @@ impl Pipe {
     /// Drops what is held, written or not.
     pub fn drop_held(&mut self, buffers: &mut BufferPool) {
         (self.cleared, self.kept, self.keeps) = (0, 0, false);
-        if let Some(buffer) = self.held.take() {
-            buffers.give(buffer);
-        }
+        self.held.discard(buffers);
     }
 
     /// Drops what may be written, and keeps what may not.
     pub fn drop_cleared(&mut self, buffers: &mut BufferPool) {
+        if let Held::Duct(Some(_)) = self.held {
+            return self.drop_held(buffers);
+        }
         self.kept = self.cleared;
         self.forget(buffers);
     }
 
     /// Whether there is something held, and space behind it.
     fn has_space(&mut self, tailroom_bytes: usize) -> bool {
-        self.held.as_mut().is_some_and(|buffer| buffer.space().len() > tailroom_bytes)
+        self.held.buffer_mut().is_some_and(|buffer| buffer.space().len() > tailroom_bytes)
     }
 
     fn pass<G: Gate>(&mut self, gate: &mut G) -> Result<(), Refusal> {
-        if let Some(buffer) = &mut self.held
+        if let Some(buffer) = self.held.buffer_mut()
             && !gate.is_done()
             && buffer.filled().len() > self.cleared as usize
         {
@@ -330,7 +312,8 @@ impl Pipe {
     }
 
     fn source_finished<G: Gate>(&mut self, gate: &mut G, buffers: &mut BufferPool) -> Result<(), Refusal> {
-        let held = self.held.get_or_insert_with(|| buffers.take_small());
+        // The end is only read where no duct is held.
+        let Some(held) = self.held.buffer_or(|| buffers.take_small()) else { return Ok(()) };
         let more = gate.end(held);
         if let Ok(more) = more {
             self.cleared += more as u32;
@@ -338,7 +321,7 @@ impl Pipe {
                 self.state = State::Ending;
             }
         }
-        self.drop_if_empty(buffers);
+        self.held.discard_empty_buffer(buffers);
         more.map(|_| ())
     }
 
@@ -361,7 +344,7 @@ impl Pipe {
         if self.keeps && self.owes_nothing() {
             self.forget(buffers);
         }
-        let buffer = self.held.get_or_insert_with(|| take(buffers));
+        let Some(buffer) = self.held.buffer_or(|| take(buffers)) else { return Filled::Full };
         if buffer.is_empty() {
             buffer.leave_headroom(headroom_bytes);
         }
@@ -380,18 +363,15 @@ impl Pipe {
             Ok(Some(0)) => Filled::Ended,
             Ok(Some(count)) => {
                 buffer.produced(count);
+                if count == space_bytes && count > buffers.size_bytes() / 2 {
+                    self.bulk.seen();
+                }
                 Filled::More(count)
             }
             Ok(None) => Filled::Nothing,
             Err(error) => Filled::Broke(error),
         };
-        self.drop_if_empty(buffers);
+        self.held.discard_empty_buffer(buffers);
         filled
-    }
-
-    fn drop_if_empty(&mut self, buffers: &mut BufferPool) {
-        if let Some(buffer) = self.held.take_if(|buffer| buffer.is_empty()) {
-            buffers.give(buffer);
-        }
     }
 }

@@ -142,6 +142,30 @@ fn a_download_of_known_length() {
 }
 
 #[test]
+fn a_download_in_one_chunk() {
+    let in_one = || {
+        let start = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{BODY_BYTES:x}\r\n");
+        Answer::raw([start.into_bytes(), content(), b"\r\n0\r\n\r\n".to_vec()].concat())
+    };
+    assert_downloads(in_one, "", "transfer-encoding: chunked");
+}
+
+/// Of a long body no more is taken than belongs to it, so whether something follows is not known by itself.
+#[test]
+fn the_connections_of_long_transfers_go_on() {
+    let origin = Origin::new(|request| Answer::text(&request.body));
+    let proxy = in_front_of(&origin);
+    let mut wire = Wire::new(proxy.connect());
+    for _ in 0..4 {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {BODY_BYTES}\r\n\r\n");
+        wire.say([head.as_bytes(), &content()].concat());
+        let answer = wire.response();
+        assert!(answer.body == content(), "{} other bytes came back", answer.body.len());
+    }
+    assert_eq!(origin.accepted(), 1);
+}
+
+#[test]
 fn a_download_in_chunks() {
     assert_downloads(in_chunks, "", "transfer-encoding: chunked");
 }

@@ -14,6 +14,7 @@ mod many;
 mod outages;
 mod policies;
 mod resets;
+mod splice;
 mod start;
 #[allow(dead_code, reason = "the tests of HTTP mode use the rest of it")]
 mod support;

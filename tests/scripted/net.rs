@@ -8,13 +8,16 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use lbproxy::net::{Event, Net, Socket};
+use lbproxy::net::{Duct, Event, Net, Socket};
 use lbproxy::token::Token;
 
 use super::wire::{Connect, Wire};
 
 /// Calls on sockets that the proxy may make before it waits: more is a loop that waits for what cannot happen in it.
 const CALLS_MAX: usize = 5_000;
+
+/// What a kernel pipe holds at least.
+const DUCT_BYTES: usize = 64 * 1024;
 
 /// Everything there is: connections, the clients that wait to be accepted, and what the proxy is up to.
 pub struct World {
@@ -165,6 +168,26 @@ impl Socket for ScriptSocket {
 
     fn write_last(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write(bytes)
+    }
+
+    fn splice_in(&mut self, duct: &Duct, most_bytes: usize) -> io::Result<usize> {
+        let mut space = vec![0; most_bytes.min(DUCT_BYTES)];
+        let count = self.read(&mut space)?;
+        assert_eq!(rustix::io::write(duct.entry(), &space[..count])?, count);
+        Ok(count)
+    }
+
+    fn splice_out(&mut self, duct: &Duct, count: usize) -> io::Result<usize> {
+        let mut bytes = vec![0; count];
+        assert_eq!(
+            rustix::io::read(duct.exit(), &mut bytes)?,
+            count,
+            "a duct holds what is not known to be in it"
+        );
+        let outcome = self.write(&bytes);
+        let rest = &bytes[*outcome.as_ref().unwrap_or(&0)..];
+        assert_eq!(rustix::io::write(duct.entry(), rest)?, rest.len());
+        outcome
     }
 
     fn complete_handshake(&self) -> io::Result<()> {

@@ -74,6 +74,7 @@ fn configuration(knobs: &Knobs) -> Config {
             connect_attempts: knobs.connect_attempts,
             buffer_bytes: knobs.buffer_bytes,
             turn_bytes: knobs.turn_bytes,
+            max_pipes: knobs.max_pipes,
             ..config::Limits::default()
         },
         frontends: vec![config::Frontend {
@@ -210,35 +211,38 @@ fn run_all(part: u64, kind: Kind) -> (usize, Tally) {
 
 type Tally = BTreeMap<&'static str, (u64, usize)>;
 
-fn run_http(part: u64) {
-    let (seeds, tally) = run_all(part, Kind::Http);
+fn run_and_check(part: u64, kind: Kind) {
+    let (seeds, tally) = run_all(part, kind);
     if std::env::var_os("SIM_TALLY").is_some() {
-        eprintln!("{seeds} seeds: {tally:#?}");
+        eprintln!("{seeds} seeds, {kind:?}: {tally:#?}");
     }
-    if seeds >= MEANINGFUL_SEEDS {
-        http::model::check_coverage(seeds, |what| tally.get(what).copied().unwrap_or_default());
+    let tally = |what: &str| tally.get(what).copied().unwrap_or_default();
+    match kind {
+        _ if seeds < MEANINGFUL_SEEDS => {}
+        Kind::Tcp => assert!(tally("spliced").0 > 0, "never: spliced"),
+        Kind::Http => http::model::check_coverage(seeds, tally),
     }
 }
 
 // Two tests of each kind, so that two cores share the work.
 #[test]
 fn whatever_happens_even_seeds() {
-    run_all(0, Kind::Tcp);
+    run_and_check(0, Kind::Tcp);
 }
 
 #[test]
 fn whatever_happens_odd_seeds() {
-    run_all(1, Kind::Tcp);
+    run_and_check(1, Kind::Tcp);
 }
 
 #[test]
 fn http_even_seeds() {
-    run_http(0);
+    run_and_check(0, Kind::Http);
 }
 
 #[test]
 fn http_odd_seeds() {
-    run_http(1);
+    run_and_check(1, Kind::Http);
 }
 
 #[test]

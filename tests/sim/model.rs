@@ -35,6 +35,7 @@ pub fn check(world: &World, proxy: &Proxy<SimNet>, pool: &Pool, lines: &[Line]) 
 pub fn nothing_is_left(world: &World, proxy: &Proxy<SimNet>, pool: &Pool) {
     assert_eq!(proxy.open_sessions(), 0, "sessions left that nothing will ever wake");
     assert_eq!(proxy.ctx().buffers.in_use(), 0, "buffers left");
+    assert_eq!(proxy.ctx().buffers.ducts.in_use(), 0, "ducts left");
     assert_eq!(proxy.ctx().links.len(), 0, "connections to backends left");
     for backend in pool.backends() {
         assert_eq!(backend.connections(), 0, "connections still counted against {}", backend.name);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use lbproxy::net::{Event, Net, Socket};
+use lbproxy::net::{Duct, Event, Net, Socket};
 use lbproxy::token::Token;
 
 use super::tcp::{Flags, PROXY};
@@ -14,6 +14,9 @@ use super::world::World;
 
 /// Calls on sockets that one turn of the proxy may make: more is a loop that waits for what cannot happen in it.
 const CALLS_MAX: usize = 1_000_000;
+
+/// What a kernel pipe holds at least.
+const DUCT_BYTES: usize = 64 * 1024;
 
 pub type Shared = Rc<RefCell<World>>;
 
@@ -276,6 +279,28 @@ impl Socket for SimSocket {
         if outcome.as_ref().is_ok_and(|count| *count == bytes.len()) {
             self.world.borrow_mut().corked.push(self.wire);
         }
+        outcome
+    }
+
+    /// Into a real one: what is left over in it when it should be empty is found by whoever uses it next.
+    fn splice_in(&mut self, duct: &Duct, most_bytes: usize) -> io::Result<usize> {
+        let mut space = vec![0; most_bytes.min(DUCT_BYTES)];
+        let count = self.read(&mut space)?;
+        assert_eq!(rustix::io::write(duct.entry(), &space[..count])?, count);
+        self.world.borrow_mut().book.count("spliced");
+        Ok(count)
+    }
+
+    fn splice_out(&mut self, duct: &Duct, count: usize) -> io::Result<usize> {
+        let mut bytes = vec![0; count];
+        assert_eq!(
+            rustix::io::read(duct.exit(), &mut bytes)?,
+            count,
+            "a duct holds what is not known to be in it"
+        );
+        let outcome = self.write(&bytes);
+        let rest = &bytes[*outcome.as_ref().unwrap_or(&0)..];
+        assert_eq!(rustix::io::write(duct.entry(), rest)?, rest.len());
         outcome
     }
 

@@ -70,6 +70,17 @@ impl Gate for BodyGate {
     fn is_done(&self) -> bool {
         self.refused.is_none() && self.body.is_done()
     }
+
+    fn unseen_bytes(&self) -> u64 {
+        if self.refused.is_some() {
+            return 0;
+        }
+        self.body.raw_bytes().min(self.most_bytes - self.body.content_bytes())
+    }
+
+    fn pass_unseen(&mut self, count: u64) {
+        self.body.pass_raw(count);
+    }
 }
 
 /// Makes a chunk of the last `size` bytes.

@@ -5,8 +5,8 @@ use std::io;
 use super::{Connect, Current, Http, Phase, Relay, Step};
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Event};
-use crate::net::{Net, Socket};
-use crate::relay::{Conn, Gate, Progress};
+use crate::net::Net;
+use crate::relay::{Gate, Progress};
 use crate::session::connect::{Link, Outcome};
 use crate::session::duplex::AT_ONCE;
 use crate::session::tcp::client_broke;
@@ -46,7 +46,7 @@ impl<N: Net> Http<N> {
             // A request that must not be sent twice, or whose body may be gone by then, is not sent where the end may
             // already wait to be read.
             let is_repeatable = current.facts.method.is_idempotent() && current.body.is_done();
-            if !is_repeatable && !is_quiet(&mut link.conn) {
+            if !is_repeatable && !link.conn.is_quiet() {
                 return self.seek_fresh(link, ctx);
             }
         } else {
@@ -177,9 +177,4 @@ impl<N: Net> Http<N> {
             self.cut_short(Reason::proxy(cause), ctx)
         }
     }
-}
-
-/// Whether nothing, not even an end, has come on a connection that nothing was asked of. Costs a system call.
-fn is_quiet<S: Socket>(conn: &mut Conn<S>) -> bool {
-    matches!(conn.read(&mut [0]), Ok(None))
 }

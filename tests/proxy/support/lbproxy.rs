@@ -89,6 +89,11 @@ impl Proxy {
         proc::fds(self.pid())
     }
 
+    /// Ends of kernel pipes that it has open.
+    pub(crate) fn pipes(&self) -> usize {
+        proc::pipes(self.pid())
+    }
+
     /// Waits until so many sockets are open for connections: two for each that has reached a backend.
     pub(crate) fn wait_for_sockets(&self, count: usize) {
         let fds = self.fds_at_rest + count;

@@ -29,6 +29,7 @@ const MUST_HAPPEN: &[&str] = &[
     "upgrade",
     "tunnel complete",
     "until close",
+    "spliced",
     "truncated",
     "unasked",
     "closed while idle",
