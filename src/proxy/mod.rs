@@ -1,6 +1,8 @@
 //! The loop of one worker: wait, hand out events, accept, run who stopped early, expire.
 
 mod listeners;
+#[cfg(test)]
+mod sizes;
 
 use std::collections::VecDeque;
 use std::io;
