@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use lbproxy::lab::cpus::Placement;
 use lbproxy::lab::crowd::Crowd;
-use lbproxy::lab::origin::Origin;
+use lbproxy::lab::origin::{self, Origin};
 use lbproxy::lab::peers::Duty;
 use lbproxy::lab::process::{self, Process};
 use lbproxy::lab::usage;
@@ -149,7 +149,7 @@ impl Trial<'_> {
     fn idle(&self) -> Result<Figures, String> {
         let count = self.bench.sizes.idle;
         let before_bytes = usage::pss_bytes(self.group)?;
-        let crowd = Crowd::gather(self.listen, count)?;
+        let crowd = Crowd::gather(self.listen, count, origin::SMALL)?;
         process::until(SETTLE, || false);
         let after_bytes = usage::pss_bytes(self.group)?;
         Ok(Figures {
@@ -164,7 +164,7 @@ impl Trial<'_> {
         let small = || self.load("/", ACTIVE, false);
         let alone = small()?;
         let count = self.bench.sizes.open;
-        let crowd = Crowd::gather(self.listen, count)?;
+        let crowd = Crowd::gather(self.listen, count, origin::SMALL)?;
         process::until(SETTLE, || false);
         let among = small()?;
         let faults = [alone.fault, among.fault.clone(), lost(&crowd, count)];

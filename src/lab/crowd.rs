@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::client;
-use super::origin;
 
 /// Addresses that connections come from, in turn: each has ports of its own to connect from.
 const SOURCES: usize = 64;
 /// How long a connect, or an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// An answer that is longer is none of [`origin`]'s.
+/// A longer answer is not the one to a small request.
 const ANSWER_BYTES_MAX: usize = 4096;
 
 /// Connections that stay open until they are dropped.
@@ -19,11 +18,11 @@ pub struct Crowd(Vec<TcpStream>);
 
 impl Crowd {
     /// Opens so many connections; when all are there each sends one small HTTP request, and when all have, each waits for
-    /// its answer.
+    /// its answer, which must end with `body`.
     ///
     /// # Errors
-    /// One of them could not connect, or did not get its answer, which is checked.
-    pub fn gather(server: SocketAddr, count: usize) -> Result<Crowd, String> {
+    /// One of them could not connect, or did not get its answer.
+    pub fn gather(server: SocketAddr, count: usize, body: &str) -> Result<Crowd, String> {
         let failed = |number: usize, error: io::Error| {
             format!("connection {number} of {count} that shall stay idle: {error}")
         };
@@ -35,7 +34,7 @@ impl Crowd {
             stream.write_all(request.as_bytes()).map_err(|error| failed(number + 1, error))?;
         }
         for (number, stream) in crowd.0.iter_mut().enumerate() {
-            expect_answer(stream).map_err(|error| failed(number + 1, error))?;
+            expect_answer(stream, body).map_err(|error| failed(number + 1, error))?;
         }
         Ok(crowd)
     }
@@ -61,10 +60,10 @@ fn connect(server: SocketAddr, source: IpAddr) -> io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-fn expect_answer(stream: &mut TcpStream) -> io::Result<()> {
+fn expect_answer(stream: &mut TcpStream, body: &str) -> io::Result<()> {
     let mut answer = Vec::new();
     let mut space = [0; ANSWER_BYTES_MAX];
-    while !answer.ends_with(origin::SMALL.as_bytes()) {
+    while !answer.ends_with(body.as_bytes()) {
         let count = stream.read(&mut space)?;
         answer.extend_from_slice(&space[..count]);
         if count == 0 || answer.len() > ANSWER_BYTES_MAX {

@@ -5,8 +5,8 @@
 
 mod envoy;
 mod haproxy;
-mod lbproxy;
 mod nginx;
+mod ours;
 mod pingora;
 mod sozu;
 mod traefik;
@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub use lbproxy::launch as launch_lbproxy;
+pub use ours::launch as launch_lbproxy;
 
 use super::process::{self, Launch};
 use crate::config::Mode;
