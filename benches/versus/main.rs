@@ -11,15 +11,14 @@ mod floor;
 mod machine;
 mod results;
 mod rows;
+mod run;
 mod sample;
 mod table;
 
 use std::fs;
-use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use lbproxy::lab::cpus::{Cpus, Placement};
 use lbproxy::lab::process;
 use lbproxy::lab::start;
@@ -27,8 +26,8 @@ use lbproxy::net::os;
 
 use arguments::Arguments;
 use contestants::{Contestant, Field};
-use results::{Outcome, Report, RowTitle, Sample, Settings};
-use rows::{ROWS, Row, Work};
+use results::{Report, RowTitle, Settings};
+use rows::{ROWS, Row};
 use sample::{Bench, Sizes};
 
 /// The build that this benchmark was built with.
@@ -79,7 +78,8 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let bench = Bench::start(placement, workers, sizes, &directory(&out.join("run"))?)?;
     let rounds = if arguments.is_quick() { 1 } else { arguments.rounds };
     let mut report = empty_report(&bench, &rows, &field, rounds);
-    report.samples = samples(&bench, &plan(&rows, &field.contestants, rounds, arguments.is_quick()));
+    report.samples =
+        run::samples(&bench, &run::plan(&rows, &field.contestants, rounds, arguments.is_quick()));
     write_all(&report, &out)?;
     print!("{}", table::text(&report));
     println!("\nIn {}: versus.txt, versus.md, versus.json, versus.svg", out.display());
@@ -125,68 +125,6 @@ fn lacking() -> Option<String> {
 fn directory(path: &Path) -> Result<PathBuf, String> {
     let made = fs::create_dir_all(path).and_then(|()| path.canonicalize());
     made.map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// One sample to take.
-struct Step<'a> {
-    row: &'a Row,
-    contestant: &'a Contestant,
-    round: u32,
-}
-
-/// Row by row, each in rounds in which everybody has a turn, so that all see the same weather; who begins changes. A quick
-/// run sees all rows with lbproxy, and a row of each mode with everybody else.
-fn plan<'a>(rows: &[&'a Row], contestants: &'a [Contestant], rounds: u32, quick: bool) -> Vec<Step<'a>> {
-    let is_first = |row: &Row| matches!(row.work, Work::Load { path: "/", closes: false, .. });
-    let mut steps = Vec::new();
-    for &row in rows {
-        let suited: Vec<&Contestant> =
-            contestants.iter().filter(|contestant| contestant.suits(row)).collect();
-        for round in 1..=rounds {
-            for index in 0..suited.len() {
-                let contestant = suited[(index + round as usize - 1) % suited.len()];
-                if !quick || contestant.is_lbproxy() || is_first(row) {
-                    steps.push(Step { row, contestant, round });
-                }
-            }
-        }
-    }
-    steps
-}
-
-fn samples(bench: &Bench, plan: &[Step]) -> Vec<Sample> {
-    let bar = ProgressBar::new(plan.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos} of {len}, {eta} left  {msg:32}") {
-        bar.set_style(style);
-    }
-    let is_watched = stderr().is_terminal();
-    let mut samples = Vec::new();
-    for Step { row, contestant, round } in plan {
-        bar.set_message(format!("{} {}", row.name, contestant.name));
-        bar.tick();
-        let outcome = match bench.sample(contestant, row) {
-            Ok(figures) => Outcome::Measured(figures),
-            Err(failure) => Outcome::Failed { failure },
-        };
-        if !is_watched {
-            eprintln!("{} round {round} {}: {}", row.name, contestant.name, brief(&outcome));
-        }
-        let (row, contestant) = (row.name.to_owned(), contestant.name.clone());
-        samples.push(Sample { row, contestant, round: *round, outcome });
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    samples
-}
-
-fn brief(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Failed { failure } => format!("failed: {failure}"),
-        Outcome::Measured(figures) => {
-            let fault = figures.fault.as_ref().map_or(String::new(), |fault| format!(" (!) {fault}"));
-            format!("{:.2}{fault}", figures.figure)
-        }
-    }
 }
 
 fn empty_report(bench: &Bench, rows: &[&Row], field: &Field, rounds: u32) -> Report {
