@@ -10,6 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use slab::Slab;
+use socket2::SockRef;
 
 /// The first argument of a process that is to be the floor, and no benchmark.
 pub const ARGUMENT: &str = "--floor";
@@ -53,6 +54,8 @@ fn relay(listen: SocketAddr, backends: &[SocketAddr], splices: bool) -> io::Resu
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut listener = TcpListener::bind(listen)?;
+    // Those it accepts inherit it. A backend's connection does without: what goes there is one write at a time.
+    SockRef::from(&listener).set_tcp_nodelay(true)?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut pairs: Slab<Pair> = Slab::new();
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -93,7 +96,6 @@ fn open(
     let mut sides = [client, TcpStream::connect(backend)?];
     let entry = pairs.vacant_entry();
     for (side, stream) in sides.iter_mut().enumerate() {
-        stream.set_nodelay(true)?;
         let token = Token(entry.key() * 2 + side);
         poll.registry().register(stream, token, Interest::READABLE | Interest::WRITABLE)?;
     }

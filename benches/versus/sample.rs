@@ -146,10 +146,11 @@ impl Trial<'_> {
         Ok(Reading { at: os::now(), proxy_ns: usage::cpu_ns(self.group)?, machine_ns: usage::machine_ns()? })
     }
 
+    /// All ask at the same time: what a burst of them leaves behind is a part of what idle connections take.
     fn idle(&self) -> Result<Figures, String> {
         let count = self.bench.sizes.idle;
         let before_bytes = usage::pss_bytes(self.group)?;
-        let crowd = Crowd::gather(self.listen, count, origin::SMALL)?;
+        let crowd = Crowd::gather(self.listen, count, count, origin::SMALL)?;
         process::until(SETTLE, || false);
         let after_bytes = usage::pss_bytes(self.group)?;
         Ok(Figures {
@@ -164,7 +165,7 @@ impl Trial<'_> {
         let small = || self.load("/", ACTIVE, false);
         let alone = small()?;
         let count = self.bench.sizes.open;
-        let crowd = Crowd::gather(self.listen, count, origin::SMALL)?;
+        let crowd = Crowd::gather(self.listen, count, ACTIVE, origin::SMALL)?;
         process::until(SETTLE, || false);
         let among = small()?;
         let faults = [alone.fault, among.fault.clone(), lost(&crowd, count)];

@@ -17,24 +17,26 @@ const ANSWER_BYTES_MAX: usize = 4096;
 pub struct Crowd(Vec<TcpStream>);
 
 impl Crowd {
-    /// Opens so many connections; when all are there each sends one small HTTP request, and when all have, each waits for
-    /// its answer, which must end with `body`.
+    /// Opens `count` connections. When all are there, each sends one small HTTP request and gets its answer, which must end
+    /// with `body`: so many at once, and the next ones when those have theirs.
     ///
     /// # Errors
     /// One of them could not connect, or did not get its answer.
-    pub fn gather(server: SocketAddr, count: usize, body: &str) -> Result<Crowd, String> {
+    pub fn gather(server: SocketAddr, count: usize, at_once: usize, body: &str) -> Result<Crowd, String> {
         let failed = |number: usize, error: io::Error| {
-            format!("connection {number} of {count} that shall stay idle: {error}")
+            format!("connection {} of {count} that shall stay idle: {error}", number + 1)
         };
-        let connect =
-            |number: usize| connect(server, source(number)).map_err(|error| failed(number + 1, error));
+        let connect = |number: usize| connect(server, source(number)).map_err(|error| failed(number, error));
         let mut crowd = Crowd((0..count).map(connect).collect::<Result<_, _>>()?);
         let request = format!("GET / HTTP/1.1\r\nHost: {server}\r\n\r\n");
-        for (number, stream) in crowd.0.iter_mut().enumerate() {
-            stream.write_all(request.as_bytes()).map_err(|error| failed(number + 1, error))?;
-        }
-        for (number, stream) in crowd.0.iter_mut().enumerate() {
-            expect_answer(stream, body).map_err(|error| failed(number + 1, error))?;
+        for (batch, streams) in crowd.0.chunks_mut(at_once.max(1)).enumerate() {
+            let first = batch * at_once.max(1);
+            for (index, stream) in streams.iter_mut().enumerate() {
+                stream.write_all(request.as_bytes()).map_err(|error| failed(first + index, error))?;
+            }
+            for (index, stream) in streams.iter_mut().enumerate() {
+                expect_answer(stream, body).map_err(|error| failed(first + index, error))?;
+            }
         }
         Ok(crowd)
     }
@@ -64,7 +66,10 @@ fn expect_answer(stream: &mut TcpStream, body: &str) -> io::Result<()> {
     let mut answer = Vec::new();
     let mut space = [0; ANSWER_BYTES_MAX];
     while !answer.ends_with(body.as_bytes()) {
-        let count = stream.read(&mut space)?;
+        let count = stream.read(&mut space).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => io::Error::other(format!("no answer for {} s", PATIENCE.as_secs())),
+            _ => error,
+        })?;
         answer.extend_from_slice(&space[..count]);
         if count == 0 || answer.len() > ANSWER_BYTES_MAX {
             let text = String::from_utf8_lossy(&answer);

@@ -95,9 +95,9 @@ fn a_crowd_has_asked_once_and_stays() {
         Server::bind("127.0.0.1:0".parse().unwrap()).unwrap().spawn(service).unwrap()
     };
     let running = backend("b1");
-    let crowd = Crowd::gather(running.address(), 200, "b1.\n").unwrap();
+    let crowd = Crowd::gather(running.address(), 200, 64, "b1.\n").unwrap();
     assert_eq!(crowd.lost(), 0);
-    let refused = Crowd::gather(running.address(), 3, "b2.\n").err().unwrap();
+    let refused = Crowd::gather(running.address(), 3, 3, "b2.\n").err().unwrap();
     assert!(refused.starts_with("connection 1 of 3 that shall stay idle: "), "{refused}");
     running.stop().unwrap();
     assert!(process::until(DEADLINE, || crowd.lost() == 200));

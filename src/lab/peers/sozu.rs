@@ -22,6 +22,7 @@ fn launch(program: &Path, duty: &Duty) -> io::Result<Launch> {
     Ok(Launch::new(program, ["start".as_ref(), "--config".as_ref(), file.as_os_str()]))
 }
 
+/// Of buffers it would have 1,000, and a connection takes two or more.
 fn configuration(duty: &Duty) -> String {
     let (mode, hostname) = match duty.mode {
         Mode::Tcp => ("tcp", String::new()),
@@ -38,6 +39,7 @@ worker_count = {workers}
 worker_automatic_restart = false
 handle_process_affinity = false
 max_connections = 9500
+max_buffers = 40000
 front_timeout = 600
 back_timeout = 600
 request_timeout = 600
