@@ -173,8 +173,16 @@ fn the_chart_stands_alone_in_light_and_dark() {
     }
     // A bar for each contestant in each row that it has, and one without length where there is no figure.
     assert_eq!(svg.matches("<rect ").count(), 7);
-    assert!(svg.contains(">2.00</text>") && svg.contains(">0.50</text>"), "{svg}");
-    assert!(svg.contains(">no figure (!)</text>") && svg.contains(">2.00 (!)</text>"), "{svg}");
+    for label in [
+        "1.00 · 10.0 µs",
+        "2.00 · 20.0 µs",
+        "0.50 · 50.0 µs",
+        "1.00 · 640 B",
+        "no figure (!)",
+        "2.00 · 200 µs (!)",
+    ] {
+        assert!(svg.contains(&format!(">{label}</text>")), "{label}: {svg}");
+    }
     let [opened, closed] = ["<text", "</text>"].map(|tag| svg.matches(tag).count());
     assert_eq!(opened, closed);
 }

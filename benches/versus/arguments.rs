@@ -34,9 +34,10 @@ pub struct Arguments {
     /// More arguments for every build of lbproxy, separated by blanks
     #[arg(long, value_name = "ARGUMENTS", default_value = "", allow_hyphen_values = true)]
     pub args: String,
-    /// Where versus.txt, versus.md, versus.json and versus.svg go
-    #[arg(long, value_name = "DIRECTORY", default_value = "target/versus")]
-    pub out: PathBuf,
+    /// Where versus.txt, versus.md, versus.json and versus.svg go [default: target/versus, or, with --test,
+    /// target/versus/test]
+    #[arg(long, value_name = "DIRECTORY")]
+    out: Option<PathBuf>,
     /// Print the rows and who would take part, and end
     #[arg(long)]
     pub list: bool,
@@ -55,6 +56,12 @@ impl Arguments {
     /// A quick run: asked for, or not started by `cargo bench`.
     pub fn is_quick(&self) -> bool {
         self.test || !self.bench
+    }
+
+    /// Where the report goes: by default, a quick run leaves alone what a real one has found.
+    pub fn out(&self) -> PathBuf {
+        let default = if self.is_quick() { "target/versus/test" } else { "target/versus" };
+        self.out.clone().unwrap_or_else(|| default.into())
     }
 
     /// The rows to run.

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use crate::results::{Report, RowTitle};
+use crate::table;
 
 const WIDTH: f64 = 860.0;
 const NAMES_WIDTH: f64 = 230.0;
-/// Room for the figure behind the longest bar.
-const FIGURES_WIDTH: f64 = 60.0;
+/// Room for what is said behind the longest bar.
+const FIGURES_WIDTH: f64 = 130.0;
 const BAR: f64 = 11.0;
 const GAP: f64 = 3.0;
 const GROUP_GAP: f64 = 16.0;
@@ -23,6 +24,8 @@ struct Bar {
     colour: &'static str,
     /// `None` if there is no figure.
     ratio: Option<f64>,
+    /// What it is, with its unit.
+    figure: String,
     doubtful: bool,
 }
 
@@ -78,10 +81,14 @@ text {{ font: 11px system-ui, sans-serif; fill: #1f2328; }}
 fn bars(report: &Report, row: &RowTitle) -> Vec<Bar> {
     let bar = |(index, name): (usize, &str)| {
         let cell = report.cell(&row.name, name)?;
+        let figure = cell.spread.map_or("no figure".to_owned(), |spread| {
+            format!("{} {}", table::figure(spread.median, row.unit), table::symbol(row.unit))
+        });
         Some(Bar {
             name: name.to_owned(),
             colour: COLOURS[index % COLOURS.len()],
             ratio: report.ratio(&row.name, name).map(f64::recip),
+            figure,
             doubtful: !cell.troubles.is_empty(),
         })
     };
@@ -91,18 +98,20 @@ fn bars(report: &Report, row: &RowTitle) -> Vec<Bar> {
 fn draw(body: &mut String, bar: &Bar, y: f64, scale: f64) {
     let length = bar.ratio.unwrap_or(0.0).min(RATIO_MAX) * scale;
     let doubt = if bar.doubtful { " (!)" } else { "" };
-    let figure = match bar.ratio {
-        Some(ratio) => format!("{ratio:.2}{}{doubt}", if ratio > RATIO_MAX { " →" } else { "" }),
-        None => format!("no figure{doubt}"),
+    let figure = &bar.figure;
+    let label = match bar.ratio {
+        Some(ratio) => format!("{ratio:.2}{} · {figure}{doubt}", if ratio > RATIO_MAX { " →" } else { "" }),
+        None => format!("{figure}{doubt}"),
     };
+    // Not across the line at 1.
+    let label_x = NAMES_WIDTH + length.max(scale) + 5.0;
     let base = y + BAR - 2.0;
     let _ = writeln!(
         body,
-        r#"<text x="{:.1}" y="{base:.1}" text-anchor="end">{}</text><rect x="{NAMES_WIDTH}" y="{y:.1}" width="{length:.1}" height="{BAR}" rx="2" fill="{}"/><text x="{:.1}" y="{base:.1}" class="note">{figure}</text>"#,
+        r#"<text x="{:.1}" y="{base:.1}" text-anchor="end">{}</text><rect x="{NAMES_WIDTH}" y="{y:.1}" width="{length:.1}" height="{BAR}" rx="2" fill="{}"/><text x="{label_x:.1}" y="{base:.1}" class="note">{label}</text>"#,
         NAMES_WIDTH - 6.0,
         escape(&bar.name),
         bar.colour,
-        NAMES_WIDTH + length + 5.0,
     );
 }
 

@@ -96,6 +96,11 @@ impl Contestant {
         matches!(self.kind, Kind::Lbproxy { .. })
     }
 
+    /// Whether it is there for large transfers only.
+    pub fn is_variant(&self) -> bool {
+        self.entrant().variant_of.is_some()
+    }
+
     /// The command that starts it.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     }
     os::raise_fd_limit();
     process::end_all_on_signal().map_err(|error| format!("cannot handle signals: {error}"))?;
-    let out = directory(&arguments.out)?;
+    let out = directory(&arguments.out())?;
     let workers = usize::try_from(arguments.workers).unwrap_or(usize::MAX);
     let placement = Placement::new(&Cpus::allowed()?, workers);
     placement.load.pin()?;
@@ -82,6 +82,9 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         run::samples(&bench, &run::plan(&rows, &field.contestants, rounds, arguments.is_quick()));
     write_all(&report, &out)?;
     print!("{}", table::text(&report));
+    if arguments.is_quick() {
+        println!("\nThis was a quick run, to see that everything works: the figures mean nothing.");
+    }
     println!("\nIn {}: versus.txt, versus.md, versus.json, versus.svg", out.display());
     Ok(report.troubles().is_empty())
 }

@@ -17,7 +17,7 @@ pub struct Step<'a> {
 }
 
 /// Row by row, each in rounds in which everybody has a turn, so that all see the same weather; who begins changes. A quick
-/// run sees all rows with lbproxy, and a row of each mode with everybody else.
+/// run sees all rows with lbproxy, and with everybody else a row of each mode, or the one they are there for.
 pub fn plan<'a>(rows: &[&'a Row], contestants: &'a [Contestant], rounds: u32, quick: bool) -> Vec<Step<'a>> {
     let is_first = |row: &Row| matches!(row.work, Work::Load { path: "/", closes: false, .. });
     let mut steps = Vec::new();
@@ -27,7 +27,7 @@ pub fn plan<'a>(rows: &[&'a Row], contestants: &'a [Contestant], rounds: u32, qu
         for round in 1..=rounds {
             for index in 0..suited.len() {
                 let contestant = suited[(index + round as usize - 1) % suited.len()];
-                if !quick || contestant.is_lbproxy() || is_first(row) {
+                if !quick || contestant.is_lbproxy() || contestant.is_variant() || is_first(row) {
                     steps.push(Step { row, contestant, round });
                 }
             }

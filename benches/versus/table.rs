@@ -83,10 +83,7 @@ fn text_line(cell: &Cell, unit: Unit, ratio: Option<f64>) -> String {
     let Some(spread) = cell.spread else { return format!("failed{DOUBTFUL}") };
     let doubt = if cell.troubles.is_empty() { "" } else { DOUBTFUL };
     let Spread { median, min, max } = spread;
-    let name = match unit {
-        Unit::MicrosPerRequest => "µs",
-        Unit::BytesPerConnection => "B",
-    };
+    let name = symbol(unit);
     let range = format!("({}–{})", figure(min, unit), figure(max, unit));
     let ratio = ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}×"));
     let mut line = format!("{:>8} {name} {range:<16} {ratio:>6}{doubt}", figure(median, unit));
@@ -139,8 +136,15 @@ fn append_troubles(out: &mut String, report: &Report) {
     }
 }
 
+pub fn symbol(unit: Unit) -> &'static str {
+    match unit {
+        Unit::MicrosPerRequest => "µs",
+        Unit::BytesPerConnection => "B",
+    }
+}
+
 /// With three digits, or four.
-fn figure(value: f64, unit: Unit) -> String {
+pub fn figure(value: f64, unit: Unit) -> String {
     match unit {
         Unit::BytesPerConnection => format!("{value:.0}"),
         Unit::MicrosPerRequest if value < 10.0 => format!("{value:.2}"),
