@@ -1,16 +1,19 @@
 //! The floor: a relay that does nothing but relay, in the fewest system calls. No limits, no timeouts, no health, no
-//! care for resets: what is left is what the kernel takes for moving bytes from one socket to another in this way.
+//! care for resets: what is left is what the kernel takes for moving bytes from one socket to another in this way. It has the
+//! proxy's own tricks that save segments, or it would be no floor.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use lbproxy::net::os;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use slab::Slab;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 /// The first argument of a process that is to be the floor, and no benchmark.
 pub const ARGUMENT: &str = "--floor";
@@ -93,7 +96,7 @@ fn open(
     backend: SocketAddr,
     splices: bool,
 ) -> io::Result<()> {
-    let mut sides = [client, TcpStream::connect(backend)?];
+    let mut sides = [client, connect(backend)?];
     let entry = pairs.vacant_entry();
     for (side, stream) in sides.iter_mut().enumerate() {
         let token = Token(entry.key() * 2 + side);
@@ -102,6 +105,16 @@ fn open(
     let ways = [Way::new(splices)?, Way::new(splices)?];
     entry.insert(Pair { sides, ways, readable: [false; 2], writable: [false; 2], closing: [false; 2] });
     Ok(())
+}
+
+/// The acknowledgement that ends the handshake waits for the first bytes, which are about to come.
+fn connect(backend: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(backend), Type::STREAM.nonblocking().cloexec(), None)?;
+    socket.set_tcp_quickack(false)?;
+    match socket.connect(&backend.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
 }
 
 impl Way {
@@ -126,7 +139,7 @@ impl Pair {
         while self.writable[to] && (self.readable[from] || self.ways[from].holds_any()) {
             let (moved, is_end) = match &mut self.ways[from] {
                 Way::Over => return Ok(()),
-                Way::Bytes(held) => copy(&mut self.sides, from, held, buffer),
+                Way::Bytes(held) => copy(&mut self.sides, from, held, buffer, self.closing[from]),
                 Way::Pipe { ends, held_bytes } => splice_through(&self.sides, from, ends, held_bytes),
             }?;
             match moved {
@@ -163,24 +176,29 @@ enum Moved {
     Nothing,
 }
 
-/// A read, and a write. Also says whether this was the end.
+/// A read, and a write. Also says whether this was the end. The last bytes wait for the end, which goes out with them.
 fn copy(
     sides: &mut [TcpStream; 2],
     from: usize,
     held: &mut Vec<u8>,
     buffer: &mut [u8],
+    closing: bool,
 ) -> io::Result<(Moved, bool)> {
+    let more = if closing { SendFlags::MORE } else { SendFlags::empty() };
+    let write = |sink: &TcpStream, bytes: &[u8]| {
+        unless_blocked(send(sink, bytes, SendFlags::NOSIGNAL | more).map_err(io::Error::from))
+    };
     if held.is_empty() {
         let Some(count) = unless_blocked(sides[from].read(buffer))? else {
             return Ok((Moved::Nothing, false));
         };
-        let sent = if count > 0 { unless_blocked(sides[1 - from].write(&buffer[..count]))? } else { Some(0) };
+        let sent = if count > 0 { write(&sides[1 - from], &buffer[..count])? } else { Some(0) };
         let sent = sent.unwrap_or(0);
         held.extend_from_slice(&buffer[sent..count]);
         let moved = if sent < count { Moved::Some } else { Moved::All { drained: count < buffer.len() } };
         return Ok((moved, count == 0));
     }
-    let sent = unless_blocked(sides[1 - from].write(held))?.unwrap_or(0);
+    let sent = write(&sides[1 - from], held)?.unwrap_or(0);
     held.drain(..sent);
     Ok((if held.is_empty() { Moved::All { drained: false } } else { Moved::Some }, false))
 }
