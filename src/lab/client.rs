@@ -239,8 +239,19 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
 
 /// Begins to connect; an event will tell how that went.
 fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(server), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = socket(server, source)?;
     socket.set_nonblocking(true)?;
+    match socket.connect(&server.into()) {
+        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
+            Err(error)
+        }
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
+/// A socket to connect to `server` with, from `source` if there is one.
+pub(super) fn socket(server: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(server), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
     if let Some(source) = source {
         // The port is chosen by the connect, which may share it among servers: thousands of connections from one address
@@ -248,10 +259,5 @@ fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> 
         setsockopt(&socket, IpBindAddressNoPort, &true)?;
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
-    match socket.connect(&server.into()) {
-        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
-            Err(error)
-        }
-        _ => Ok(TcpStream::from_std(socket.into())),
-    }
+    Ok(socket)
 }

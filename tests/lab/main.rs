@@ -3,5 +3,6 @@
 mod echo;
 mod file;
 mod http;
+mod measuring;
 mod start;
 mod support;
