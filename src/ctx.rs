@@ -1,5 +1,6 @@
 //! What a session may touch besides itself.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::net::Net;
 use crate::relay::{BufferPool, Links};
+use crate::token::LinkId;
 
 /// The surroundings of a session: everything of the worker except the sessions and the loop itself.
 pub struct Ctx<N: Net> {
@@ -19,6 +21,9 @@ pub struct Ctx<N: Net> {
     pub buffers: BufferPool,
     /// Connections to backends.
     pub links: Links<N::Socket>,
+    /// Connections of which their backends do not know yet, and since when they exist, the oldest first. The first bytes of
+    /// the clients may tell them, which saves a segment: the loop waits for those as long as it has other things to do.
+    pub ungreeted: VecDeque<(LinkId, Instant)>,
     /// Counters.
     pub metrics: Metrics,
     /// What the operator asked for.
@@ -45,6 +50,7 @@ impl<N: Net> Ctx<N> {
             pools,
             buffers: BufferPool::new(config.limits.buffer_bytes).with_ducts(config.limits.max_pipes),
             links: Links::new(config.limits.max_idle, config.timeouts.backend_idle),
+            ungreeted: VecDeque::new(),
             metrics: Metrics::default(),
             now: net.now(),
             draining: false,

@@ -21,6 +21,9 @@ use crate::token::{SessionId, Token};
 /// Connections taken from one listener before the sessions get their turn.
 const ACCEPT_BATCH: usize = 64;
 
+/// How long a backend may remain without word of a connection while the loop is busy.
+const GREETING_MAX: Duration = Duration::from_millis(2);
+
 /// One worker: its sessions, and the loop that runs them.
 pub struct Proxy<N: Net> {
     ctx: Ctx<N>,
@@ -90,6 +93,7 @@ impl<N: Net> Proxy<N> {
         self.accept();
         self.run_queued();
         self.expire();
+        self.greet();
         Ok(())
     }
 
@@ -145,7 +149,8 @@ impl<N: Net> Proxy<N> {
     fn timeout(&self) -> Option<Duration> {
         let now = self.ctx.now;
         let may_accept = self.sessions.len() < self.max_connections;
-        if !self.run_queue.is_empty() || (may_accept && self.listeners.any_pending(now)) {
+        let is_busy = !self.run_queue.is_empty() || !self.ctx.ungreeted.is_empty();
+        if is_busy || (may_accept && self.listeners.any_pending(now)) {
             return Some(Duration::ZERO);
         }
         let resume_at = if may_accept { self.listeners.resume_at() } else { None };
@@ -286,6 +291,19 @@ impl<N: Net> Proxy<N> {
             let Some(tenant) = self.sessions.get_mut(id) else { continue };
             tenant.queued = false;
             self.step(id);
+        }
+    }
+
+    /// Tells backends of their connections: when there was nothing else to do, or it is high time.
+    fn greet(&mut self) {
+        while let Some(&(link, since)) = self.ctx.ungreeted.front()
+            && (self.events.is_empty() || self.ctx.now >= since + GREETING_MAX)
+        {
+            self.ctx.ungreeted.pop_front();
+            let session = self.ctx.links.session(link).and_then(|id| self.sessions.get(id));
+            if let Some(tenant) = session {
+                tenant.session.greet();
+            }
         }
     }
 

@@ -36,8 +36,8 @@ pub struct Duplex<S> {
     both_broke: bool,
     /// The backend's health has heard of this connection.
     judged: bool,
-    /// The backend knows of the connection.
-    greeted: bool,
+    /// The backend knows of the connection, or will soon.
+    heralded: bool,
     /// A silent backend will be asked whether it is still there. Most connections do not live until that is worth a call.
     watched: bool,
 }
@@ -70,7 +70,7 @@ impl<S: Socket> Duplex<S> {
     /// The relay over a connection that has served as something else: it goes on with the bytes these pipes hold, and
     /// the backend's health has heard of it.
     pub fn continued(link: Link<S>, up: Pipe, down: Pipe, now: Instant) -> Duplex<S> {
-        Duplex { judged: true, greeted: true, watched: true, ..Duplex::with(link, up, down, now) }
+        Duplex { judged: true, heralded: true, watched: true, ..Duplex::with(link, up, down, now) }
     }
 
     fn with(link: Link<S>, up: Pipe, down: Pipe, now: Instant) -> Duplex<S> {
@@ -84,7 +84,7 @@ impl<S: Socket> Duplex<S> {
             resetting: None,
             both_broke: false,
             judged: false,
-            greeted: false,
+            heralded: false,
             watched: false,
         }
     }
@@ -137,7 +137,9 @@ impl<S: Socket> Duplex<S> {
         // Once the backend has nothing more to say, or the client, closing its socket is all that is left to do.
         self.up.end_by_closing(self.down.is_finished());
         let up = self.up.turn(client, &mut self.link.conn, &mut Open, budget_bytes, &mut ctx.buffers);
-        self.greet();
+        if !std::mem::replace(&mut self.heralded, true) && self.up.moved_bytes() == 0 {
+            ctx.ungreeted.push_back((self.link.id, ctx.now));
+        }
         let up_spent = self.absorb(up, Side::Client, ctx);
         if self.signs_of_life() != before {
             self.last_activity = ctx.now;
@@ -204,9 +206,8 @@ impl<S: Socket> Duplex<S> {
     }
 
     /// Lets the backend know of the connection, if no byte of the client's has.
-    fn greet(&mut self) {
-        if !std::mem::replace(&mut self.greeted, true)
-            && self.up.moved_bytes() == 0
+    pub fn greet(&self) {
+        if self.up.moved_bytes() == 0
             && let Err(error) = self.link.conn.socket.complete_handshake()
         {
             log::debug!("the end of a handshake goes out late: {error}");

@@ -55,6 +55,15 @@ impl<N: Net> Session<N> {
         }
     }
 
+    /// Lets a backend know of its connection, if nothing else has: see [`Ctx::ungreeted`].
+    pub fn greet(&self) {
+        match self {
+            Session::Tcp(tcp) => tcp.greet(),
+            // It connects when there is something to say.
+            Session::Http(_) => {}
+        }
+    }
+
     /// When the session wants a turn even if nothing happens.
     pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
         match self {

@@ -64,6 +64,13 @@ impl<N: Net> Tcp<N> {
         }
     }
 
+    /// Lets the backend know of the connection, if the client has not done so: see [`Ctx::ungreeted`].
+    pub fn greet(&self) {
+        if let Phase::Relaying(duplex) = &self.phase {
+            duplex.greet();
+        }
+    }
+
     /// When the session wants a turn even if nothing happens.
     pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
         match &self.phase {

@@ -66,7 +66,8 @@ impl Net for SimNet {
         world.calls = 0;
         world.looks += 1;
         assert!(world.corked.is_empty(), "written as the last, but no end followed: {:?}", world.corked);
-        assert!(world.ungreeted.is_empty(), "backends do not know of connections: {:?}", world.ungreeted);
+        let waits = timeout != Some(Duration::ZERO);
+        assert!(!waits || world.ungreeted.is_empty(), "backends do not know of {:?}", world.ungreeted);
         // Even a turn that waits for nothing takes its time, and the world goes on meanwhile.
         let busy = Duration::from_micros(world.rng.u64(1..=50));
         let until = timeout.map(|timeout| world.now + timeout.max(busy));
