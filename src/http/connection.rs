@@ -20,21 +20,32 @@ pub(super) struct Options {
 impl Options {
     /// Reads one Connection field.
     pub(super) fn read(&mut self, value: &[u8]) -> Result<(), Refusal> {
-        for option in elements(value).filter(|option| !option.is_empty()) {
-            if !is_token(option) {
-                return Err(Refusal::new(400, "bad_connection_option"));
-            }
+        // What most heads have, and nothing else.
+        if value.eq_ignore_ascii_case(b"keep-alive") {
             self.count += 1;
-            match option.len() {
-                10 if option.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
-                5 if option.eq_ignore_ascii_case(b"close") => self.close = true,
-                7 if option.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
-                2 if option.eq_ignore_ascii_case(b"te") => {}
-                _ => self.nominates = true,
+            self.keep_alive = true;
+        } else {
+            for option in elements(value).filter(|option| !option.is_empty()) {
+                self.read_option(option)?;
             }
         }
         if self.count > OPTIONS_MAX {
             return Err(Refusal::new(400, "too_many_connection_options"));
+        }
+        Ok(())
+    }
+
+    fn read_option(&mut self, option: &[u8]) -> Result<(), Refusal> {
+        if !is_token(option) {
+            return Err(Refusal::new(400, "bad_connection_option"));
+        }
+        self.count += 1;
+        match option.len() {
+            10 if option.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
+            5 if option.eq_ignore_ascii_case(b"close") => self.close = true,
+            7 if option.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
+            2 if option.eq_ignore_ascii_case(b"te") => {}
+            _ => self.nominates = true,
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Fields of a head: room for them, what each means to a proxy, and how they are written.
 
-use std::io::Write;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use super::message::{Framing, HeadLimits, Version};
 
@@ -81,13 +81,21 @@ impl Kind {
     /// What a field of this name is.
     pub(super) fn of(name: &str) -> Kind {
         let name = name.as_bytes();
+        let Some(&first) = name.first() else { return Kind::Other };
         let known = KNOWN.get(name.len()).copied().unwrap_or(&[]);
-        let kind = known.iter().find(|(known, _)| alike(name, known)).map(|(_, kind)| *kind);
-        let kind = kind.unwrap_or_else(|| {
-            let about_hops = name.get(..12).is_some_and(|start| alike(start, b"x-forwarded-"));
-            if about_hops { Kind::AboutHops } else { Kind::Other }
-        });
-        if kind != Kind::Other && name.contains(&b'_') { kind.alias() } else { kind }
+        // Most names differ in their length or their first byte.
+        for (known, kind) in known.iter().filter(|(known, _)| first | CASE == known[0]) {
+            if is_any_case_of(name, known) {
+                return *kind;
+            }
+            if alike(name, known) {
+                return kind.alias();
+            }
+        }
+        if first | CASE != b'x' || !name.get(..12).is_some_and(|start| alike(start, b"x-forwarded-")) {
+            return Kind::Other;
+        }
+        if name.contains(&b'_') { Kind::AboutHops.alias() } else { Kind::AboutHops }
     }
 
     /// What a name is that is one of this kind but for underscores.
@@ -112,7 +120,15 @@ impl Kind {
     }
 }
 
-/// Whether a name is the known one: any case, and `_` passes for `-`.
+/// In names, which are tokens, this bit is the case of a letter; everything else that is in a known name has it.
+const CASE: u8 = 0x20;
+
+/// Whether a name is the known one, which is as long: any case. Without a branch for each byte.
+fn is_any_case_of(name: &[u8], known: &[u8]) -> bool {
+    name.iter().zip(known).fold(0, |differences, (byte, known)| differences | ((byte | CASE) ^ known)) == 0
+}
+
+/// The same, and `_` passes for `-`.
 fn alike(name: &[u8], known: &[u8]) -> bool {
     let same =
         |(byte, known): (&u8, &u8)| byte.to_ascii_lowercase() == *known || (*byte == b'_' && *known == b'-');
@@ -143,8 +159,24 @@ pub(super) fn is_token(value: &[u8]) -> bool {
 }
 
 pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    IN_TOKEN[usize::from(byte)]
 }
+
+const IN_TOKEN: [bool; 256] = {
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut table = [false; 256];
+    let mut index = 0;
+    while index < marks.len() {
+        table[marks[index] as usize] = true;
+        index += 1;
+    }
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] |= byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 /// Whether an LF comes without its CR. (A CR without its LF does not get past httparse.)
 pub(super) fn has_bare_lf(bytes: &[u8]) -> bool {
@@ -164,6 +196,50 @@ pub(super) fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes the fields of a head: as they came, neighbours in one piece, or otherwise.
+pub(super) struct FieldWriter<'a> {
+    out: &'a mut Vec<u8>,
+    head: &'a [u8],
+    /// Lines of the head that are to be copied, and are not yet.
+    run: Range<usize>,
+}
+
+impl<'a> FieldWriter<'a> {
+    /// For fields that were parsed from `head`.
+    pub(super) fn new(out: &'a mut Vec<u8>, head: &'a [u8]) -> FieldWriter<'a> {
+        FieldWriter { out, head, run: 0..0 }
+    }
+
+    /// Writes a field of the head with the value it has.
+    pub(super) fn keep(&mut self, field: &httparse::Header<'_>) {
+        match self.line_of(field) {
+            Some(line) if line.start == self.run.end => self.run.end = line.end,
+            Some(line) => {
+                self.out();
+                self.run = line;
+            }
+            None => write_field(self.out(), field.name, field.value),
+        }
+    }
+
+    /// Where something else is to be written, after everything before it.
+    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+        self.out.extend_from_slice(&self.head[std::mem::take(&mut self.run)]);
+        self.out
+    }
+
+    /// Where the head has this field, if it is spelled there as [`write_field`] would.
+    fn line_of(&self, field: &httparse::Header<'_>) -> Option<Range<usize>> {
+        let place = |part: &[u8]| (part.as_ptr() as usize).wrapping_sub(self.head.as_ptr() as usize);
+        let (name, value) = (place(field.name.as_bytes()), place(field.value));
+        let end = value.checked_add(field.value.len())?;
+        let is_plain = name.checked_add(field.name.len() + 2)? == value
+            && self.head.get(value - 2..value) == Some(b": ")
+            && self.head.get(end..end + 2) == Some(b"\r\n");
+        is_plain.then(|| name..end + 2)
+    }
+}
+
 /// The field that tells how the body is framed, if one does.
 pub(super) fn write_framing(out: &mut Vec<u8>, framing: Framing) {
     match framing {
@@ -174,8 +250,24 @@ pub(super) fn write_framing(out: &mut Vec<u8>, framing: Framing) {
 }
 
 pub(super) fn write_content_length(out: &mut Vec<u8>, bytes: u64) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "Content-Length: {bytes}\r\n");
+    out.extend_from_slice(b"Content-Length: ");
+    write_number(out, bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// In decimal. (`write!` takes ten times as long.)
+pub(super) fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    const DIGITS_MAX: usize = u64::MAX.ilog10() as usize + 1;
+    let mut digits = [0; DIGITS_MAX];
+    let mut start = DIGITS_MAX;
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[start..]);
+        }
+    }
 }
 
 /// `Via`, a line of its own after those of earlier proxies: it names the version the message was received with.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use super::fields::{Kind, is_token, trim, unquote, write_field};
+use super::fields::{Kind, is_token, trim, unquote, write_field, write_number};
 use super::request::Request;
 
 /// How a request is to be forwarded.
@@ -68,14 +68,18 @@ pub(super) fn write_new(request: &Request<'_, '_>, out: &mut Vec<u8>, how: &Forw
 }
 
 fn write_address(out: &mut Vec<u8>, address: IpAddr) {
-    // Writing to a Vec cannot fail.
-    let _ = match address.to_canonical() {
+    match address.to_canonical() {
         IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            write!(out, "{a}.{b}.{c}.{d}")
+            for (index, octet) in address.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b'.');
+                }
+                write_number(out, u64::from(octet));
+            }
         }
-        IpAddr::V6(address) => write!(out, "{address}"),
-    };
+        // Writing to a Vec cannot fail.
+        IpAddr::V6(address) => _ = write!(out, "{address}"),
+    }
 }
 
 /// One element of Forwarded.

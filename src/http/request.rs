@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::connection::{self, Options};
-use super::fields::{self, Kind};
+use super::fields::{self, FieldWriter, Kind};
 use super::framing::FramingFields;
 use super::message::{Framing, HeadLimits, Method, Refusal, Version};
 use super::target::Target;
@@ -46,6 +46,7 @@ pub struct Request<'h, 'b> {
     /// Whom it is for: the authority of an absolute-form target, else Host. Empty only on HTTP/1.0.
     pub host: &'b str,
     pub(super) path: Target<'b>,
+    head: &'b [u8],
     pub(super) fields: &'h [httparse::Header<'b>],
     pub(super) kinds: &'h [Kind],
 }
@@ -93,7 +94,7 @@ pub fn parse<'h, 'b>(
     let seen = Seen::read(fields, kinds)?;
     let host = path.authority.unwrap_or(seen.checked_host(version)?);
     let facts = seen.facts(known, version)?;
-    Ok(Some(Request { len: skipped + len, facts, method, target, host, path, fields, kinds }))
+    Ok(Some(Request { len: skipped + len, facts, method, target, host, path, head, fields, kinds }))
 }
 
 /// What one pass over the fields finds.
@@ -228,7 +229,7 @@ impl<'b> Request<'_, 'b> {
         if !self.kinds.contains(&Kind::Host) {
             fields::write_field(out, "Host", self.host.as_bytes());
         }
-        self.forward_fields(out, how);
+        self.forward_fields(&mut FieldWriter::new(out, self.head), how);
         if self.facts.upgrade {
             connection::write_upgrade(out, self.fields, self.kinds);
         }
@@ -237,31 +238,31 @@ impl<'b> Request<'_, 'b> {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn forward_fields(&self, out: &mut Vec<u8>, how: &Forward) {
+    fn forward_fields(&self, out: &mut FieldWriter<'_>, how: &Forward) {
         let mut owes_framing = true;
         let mut owes_expect = self.facts.expects_continue;
         let keeps_trailer = self.facts.framing == Framing::Chunked && !self.facts.nominates;
         for (index, (field, kind)) in self.fields.iter().zip(self.kinds).enumerate() {
             match kind {
-                Kind::Other | Kind::Accept | Kind::Cookie | Kind::Via => {
-                    fields::write_field(out, field.name, field.value);
-                }
-                Kind::Host => fields::write_field(out, field.name, self.host.as_bytes()),
-                Kind::Trailer if keeps_trailer => fields::write_field(out, field.name, field.value),
+                Kind::Other | Kind::Accept | Kind::Cookie | Kind::Via => out.keep(field),
+                Kind::Host if self.path.authority.is_none() => out.keep(field),
+                Kind::Host => fields::write_field(out.out(), field.name, self.host.as_bytes()),
+                Kind::Trailer if keeps_trailer => out.keep(field),
                 Kind::ContentLength | Kind::TransferEncoding if owes_framing => {
                     owes_framing = false;
-                    fields::write_framing(out, self.facts.framing);
+                    fields::write_framing(out.out(), self.facts.framing);
                 }
                 Kind::Expect if owes_expect => {
                     owes_expect = false;
-                    fields::write_field(out, field.name, b"100-continue");
+                    fields::write_field(out.out(), field.name, b"100-continue");
                 }
                 kind if kind.tells_about_hops() && how.trusted => {
-                    forwarding::write_received(self, index, out, how);
+                    forwarding::write_received(self, index, out.out(), how);
                 }
                 _ => {}
             }
         }
+        out.out();
     }
 }
 

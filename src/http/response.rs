@@ -1,7 +1,7 @@
 //! Response heads: read strictly, forwarded from parsed parts.
 
 use super::connection::{self, Options};
-use super::fields::{self, Fields, Kind};
+use super::fields::{self, FieldWriter, Fields, Kind};
 use super::framing::FramingFields;
 use super::message::{Framing, HeadLimits, Method, Refusal, Version};
 use super::start_line;
@@ -41,6 +41,7 @@ pub struct Response<'h, 'b> {
     reason: &'b [u8],
     /// What Content-Length says, body or not.
     content_length: Option<u64>,
+    head: &'b [u8],
     fields: &'h [httparse::Header<'b>],
     kinds: &'h [Kind],
 }
@@ -120,7 +121,16 @@ fn read<'h, 'b>(
     let seen = Seen::read(fields, kinds)?;
     let facts = seen.facts(status, version, method)?;
     let content_length = seen.framing.length;
-    Ok(Some(Response { len, facts, version, reason: reason(&bytes[..len]), content_length, fields, kinds }))
+    Ok(Some(Response {
+        len,
+        facts,
+        version,
+        reason: reason(&bytes[..len]),
+        content_length,
+        head: bytes,
+        fields,
+        kinds,
+    }))
 }
 
 /// The reason phrase of a valid head, possibly empty. (httparse leaves out one with bytes beyond ASCII.)
@@ -182,7 +192,7 @@ impl Response<'_, '_> {
         out.push(b' ');
         out.extend_from_slice(self.reason);
         out.extend_from_slice(b"\r\n");
-        self.forward_fields(out, how);
+        self.forward_fields(&mut FieldWriter::new(out, self.head), how);
         fields::write_via(out, self.version);
         if !self.facts.is_interim() {
             self.write_connection(out, how.connection);
@@ -193,7 +203,7 @@ impl Response<'_, '_> {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn forward_fields(&self, out: &mut Vec<u8>, how: &Forward<'_>) {
+    fn forward_fields(&self, out: &mut FieldWriter<'_>, how: &Forward<'_>) {
         let mut owes_framing = true;
         let keeps_trailer = how.framing == Framing::Chunked
             && self.facts.framing == Framing::Chunked
@@ -204,13 +214,14 @@ impl Response<'_, '_> {
                 Kind::Trailer if !keeps_trailer => {}
                 Kind::ContentLength | Kind::TransferEncoding => {
                     if owes_framing {
-                        self.write_framing(out, how.framing);
+                        self.write_framing(out.out(), how.framing);
                     }
                     owes_framing = false;
                 }
-                _ => fields::write_field(out, field.name, field.value),
+                _ => out.keep(field),
             }
         }
+        let out = out.out();
         if owes_framing {
             self.write_framing(out, how.framing);
         }

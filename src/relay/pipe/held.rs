@@ -17,19 +17,23 @@ impl Default for Held {
 }
 
 impl Held {
+    #[inline]
     pub(super) fn is_nothing(&self) -> bool {
         matches!(self, Held::Duct(None))
     }
 
+    #[inline]
     pub(super) fn buffer(&self) -> Option<&Buffer> {
         if let Held::Buffer(buffer) = self { Some(buffer) } else { None }
     }
 
+    #[inline]
     pub(super) fn buffer_mut(&mut self) -> Option<&mut Buffer> {
         if let Held::Buffer(buffer) = self { Some(buffer) } else { None }
     }
 
     /// A buffer, taken where nothing is held; none while a duct is.
+    #[inline]
     pub(super) fn buffer_or(&mut self, take: impl FnOnce() -> Buffer) -> Option<&mut Buffer> {
         if self.is_nothing() {
             *self = Held::Buffer(take());
@@ -38,6 +42,7 @@ impl Held {
     }
 
     /// So many bytes were written; `is_all` says whether more may be.
+    #[inline]
     pub(super) fn consumed(&mut self, count: usize, is_all: bool, buffers: &mut BufferPool) {
         if let Held::Buffer(buffer) = self {
             buffer.consumed(count);
@@ -47,6 +52,7 @@ impl Held {
     }
 
     /// Gives it back, with whatever is in it.
+    #[inline]
     pub(super) fn discard(&mut self, buffers: &mut BufferPool) {
         match std::mem::take(self) {
             Held::Buffer(buffer) => buffers.give(buffer),
@@ -56,6 +62,7 @@ impl Held {
     }
 
     /// Gives a buffer back that holds nothing.
+    #[inline]
     pub(super) fn discard_empty_buffer(&mut self, buffers: &mut BufferPool) {
         if self.buffer().is_some_and(Buffer::is_empty) {
             self.discard(buffers);
