@@ -1,7 +1,7 @@
 //! What the counts are compared with, and what comes of it.
 
 /// A count may be above its baseline by this much, in percent, and is worth a new baseline when it is as far below.
-const TOLERANCE_PERCENT: f64 = 3.0;
+const TOLERANCE_PERCENT: u64 = 3;
 /// How the line starts that tells what the counts were made with.
 const MADE_WITH: &str = "# Counted with ";
 
@@ -83,9 +83,11 @@ pub fn judge(counts: &Counts, baseline: &Baseline) -> Judgement {
         };
         let percent = difference_percent(*count, before);
         let change = format!("{name}: {count} instructions instead of {before}, {percent:+.1} %");
-        if percent > TOLERANCE_PERCENT {
+        // In whole numbers: what is let pass is let pass exactly.
+        let (before, tolerated, count) = (before * 100, before * TOLERANCE_PERCENT, count * 100);
+        if count > before + tolerated {
             judgement.failures.push(change);
-        } else if percent < -TOLERANCE_PERCENT {
+        } else if count + tolerated < before {
             judgement.gains.push(change);
         }
     }

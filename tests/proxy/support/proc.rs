@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-/// Open file descriptors.
+/// Open file descriptors, without the ends of kernel pipes: those are kept for the next long transfer.
 pub(super) fn fds(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() - pipes(pid)
 }
 
 /// Open ends of kernel pipes.
