@@ -15,7 +15,7 @@ use super::{LBPROXY, Program, Scripted, connect, connect_from, proc, wait_until}
 /// lbproxy at work, on a port of its own.
 pub(crate) struct Proxy {
     program: Program,
-    fds_at_rest: usize,
+    sockets_at_rest: usize,
     /// Where it listens, in the order of the configuration.
     pub(crate) listening: Vec<SocketAddr>,
 }
@@ -51,7 +51,7 @@ impl Proxy {
         let listening = program.stderr.wait_for_many("listening on", addresses, |line| {
             line.split_once("] listening on ")?.1.parse().ok()
         });
-        Proxy { fds_at_rest: proc::fds(program.pid()), program, listening }
+        Proxy { sockets_at_rest: proc::sockets(program.pid()), program, listening }
     }
 
     /// Where clients reach it.
@@ -96,11 +96,11 @@ impl Proxy {
 
     /// Waits until so many sockets are open for connections: two for each that has reached a backend.
     pub(crate) fn wait_for_sockets(&self, count: usize) {
-        let fds = self.fds_at_rest + count;
-        wait_until(&format!("{count} open sockets"), || self.fds() == fds);
+        let sockets = self.sockets_at_rest + count;
+        wait_until(&format!("{count} open sockets"), || proc::sockets(self.pid()) == sockets);
     }
 
-    /// Waits until nothing is open that was not open at the start.
+    /// Waits until no socket is open that was not open at the start.
     pub(crate) fn wait_until_at_rest(&self) {
         self.wait_for_sockets(0);
     }

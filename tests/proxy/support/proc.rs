@@ -4,16 +4,26 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-/// Open file descriptors, without the ends of kernel pipes: those are kept for the next long transfer.
+/// Open file descriptors.
 pub(super) fn fds(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() - pipes(pid)
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
 /// Open ends of kernel pipes.
 pub(super) fn pipes(pid: u32) -> usize {
+    open(pid, "pipe:")
+}
+
+/// Open sockets.
+pub(super) fn sockets(pid: u32) -> usize {
+    open(pid, "socket:")
+}
+
+/// Open file descriptors of the kind that their links in /proc start with.
+fn open(pid: u32, kind: &str) -> usize {
     let links = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let targets = links.filter_map(|link| fs::read_link(link.unwrap().path()).ok());
-    targets.filter(|target| target.to_string_lossy().starts_with("pipe:")).count()
+    targets.filter(|target| target.to_string_lossy().starts_with(kind)).count()
 }
 
 /// Memory in use at this moment, and the most there ever was.
