@@ -121,19 +121,19 @@ const MUTATIONS: &[Mutation] = &[
         replace: "} else if let",
     },
     Mutation {
-        what: "splice past the end of a message",
+        what: "HTTP: splice past the end of a message",
         file: "src/relay/pipe/bulk.rs",
         find: "map_or(most_bytes, |left| left.min(most_bytes))",
         replace: "map_or(most_bytes, |_| most_bytes)",
     },
     Mutation {
-        what: "take a spliced message for unfinished",
+        what: "HTTP: take a spliced message for unfinished",
         file: "src/http/body.rs",
         find: "State::Length { .. } => State::Done,",
         replace: "State::Length { .. } => State::Length { left: 1 },",
     },
     Mutation {
-        what: "do not count what is spliced into a chunk",
+        what: "HTTP: do not count what is spliced into a chunk",
         file: "src/http/body.rs",
         find: "State::Data { left } if left > count => State::Data { left: left - count },",
         replace: "State::Data { left } if left > count => State::Data { left },",
@@ -143,12 +143,6 @@ const MUTATIONS: &[Mutation] = &[
         file: "src/relay/conn.rs",
         find: "            Some(0) => Ok(None),\n            None => {\n                self.readable = self.read_closed;",
         replace: "            Some(0) | None => {\n                self.readable = false;",
-    },
-    Mutation {
-        what: "take a splice that found nothing for one that moved something",
-        file: "src/relay/conn.rs",
-        find: "                self.readable = self.read_closed;\n",
-        replace: "",
     },
     Mutation {
         what: "cork the last bytes and never say the end",
