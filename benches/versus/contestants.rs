@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use lbproxy::config::Mode;
 use lbproxy::lab::peers::{self, Duty, PEERS, Peer};
 use lbproxy::lab::process::Launch;
 
@@ -88,7 +87,7 @@ impl Contestant {
         match &self.kind {
             Kind::Lbproxy { .. } => true,
             Kind::Peer { peer, .. } => peer.serves(row.mode) && (row.is_bulk() || !peer.bulk_only),
-            Kind::Floor { splices } => row.mode == Mode::Tcp && (row.is_bulk() || !splices),
+            Kind::Floor { splices } => row.suits_a_relay() && (row.is_bulk() || !splices),
         }
     }
 

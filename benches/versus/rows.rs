@@ -56,6 +56,11 @@ impl Row {
         matches!(self.work, Work::Load { path: LARGE_PATH, .. })
     }
 
+    /// Whether a relay that knows nothing of HTTP does the same work: where connections stay, on both sides.
+    pub fn suits_a_relay(&self) -> bool {
+        self.mode == Mode::Tcp || matches!(self.work, Work::Load { closes: false, .. })
+    }
+
     pub fn unit(&self) -> Unit {
         if matches!(self.work, Work::Idle) { Unit::BytesPerConnection } else { Unit::MicrosPerRequest }
     }

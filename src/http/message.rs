@@ -41,6 +41,16 @@ pub enum Version {
     Http11,
 }
 
+impl Version {
+    /// As it is written on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
 /// How the end of a body is known (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {

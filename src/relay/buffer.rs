@@ -139,8 +139,9 @@ pub struct BufferPool {
 
 /// A small buffer takes in a head; the large ones hold what is on its way through.
 const SMALL_BYTES: usize = 4096;
-/// A tiny one holds a head, of which most are shorter, that waits for its answer. Smaller than any full size.
-const TINY_BYTES: usize = 512;
+/// A tiny one holds a short head that waits for its answer: of a burst, there are as many as there are clients. Smaller than
+/// any full size.
+const TINY_BYTES: usize = 256;
 
 /// Free buffers kept for reuse; what a burst of slow readers needed beyond that goes back to the allocator.
 const MAX_FREE: usize = 64;

@@ -1,6 +1,5 @@
 //! What the access log will say about a request, kept from its head to the end of its response.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Http;
@@ -8,7 +7,7 @@ use crate::access::{Combined, Entry, Json};
 use crate::balance::BackendId;
 use crate::config::AccessFormat;
 use crate::ctx::Ctx;
-use crate::http::{Request, Version};
+use crate::http::Request;
 use crate::logging::HTTP_ACCESS;
 use crate::net::Net;
 use crate::session::{Ender, Reason};
@@ -26,8 +25,6 @@ const SPARE_MAX: usize = 256;
 pub(super) struct Record {
     /// When it began; `None`: there is nothing to tell.
     pub(super) started: Option<Instant>,
-    client: Option<IpAddr>,
-    version: &'static str,
     /// What the client was told; 0 before.
     pub(super) status: u16,
     /// Who serves it.
@@ -46,20 +43,11 @@ pub(super) struct Record {
 
 impl Record {
     /// Of a request that begins now. The texts are only kept if there is a log to write them to.
-    pub(super) fn new(
-        request: &Request<'_, '_>,
-        client: IpAddr,
-        now: Instant,
-        spare: &mut Vec<Vec<u8>>,
-    ) -> Record {
-        let mut record = Record { client: Some(client), started: Some(now), ..Record::default() };
+    pub(super) fn new(request: &Request<'_, '_>, now: Instant, spare: &mut Vec<Vec<u8>>) -> Record {
+        let mut record = Record { started: Some(now), ..Record::default() };
         if !is_wanted() {
             return record;
         }
-        record.version = match request.facts.version {
-            Version::Http10 => "HTTP/1.0",
-            Version::Http11 => "HTTP/1.1",
-        };
         record.text = spare.pop().unwrap_or_default();
         record.text.clear();
         let texts = [
@@ -89,7 +77,7 @@ fn is_wanted() -> bool {
 impl<N: Net> Http<N> {
     /// The exchange is over: counts it, and writes its line.
     pub(super) fn write_record(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        let request_bytes = self.current.take().map_or(0, |current| current.body.content_bytes());
+        let current = self.current.take();
         let mut record = std::mem::take(&mut self.record);
         let Some(started) = record.started else { return };
         if record.status == 0 && reason.ender == Ender::Peer(Side::Client) {
@@ -104,13 +92,13 @@ impl<N: Net> Http<N> {
         let backends = ctx.pools[frontend.pool].pool().backends();
         let backend = record.backend.and_then(|id| backends.iter().find(|backend| backend.id == id));
         let entry = Entry {
-            client: record.client.unwrap_or(self.peer.ip()),
+            client: current.as_ref().map_or(self.peer.ip(), |current| current.seeker.client),
             method: record.text(0).unwrap_or_default(),
             target: record.text(1).unwrap_or_default(),
-            version: record.version,
+            version: current.as_ref().map_or("", |current| current.facts.version.name()),
             status: record.status,
             response_bytes: record.response_bytes,
-            request_bytes,
+            request_bytes: current.as_ref().map_or(0, |current| current.body.content_bytes()),
             referer: record.text(2),
             user_agent: record.text(3),
             frontend: &frontend.name,

@@ -76,7 +76,7 @@ impl<N: Net> Http<N> {
         let (len, facts) = (request.len, request.facts);
         let client = if how.trusted { request.client(peer, trusts) } else { peer };
         let cookie = sticky_key(&request, frontend.pool, ctx);
-        let record = Record::new(&request, client, ctx.now, &mut ctx.spare_texts);
+        let record = Record::new(&request, ctx.now, &mut ctx.spare_texts);
         self.up.replace(len, &ctx.scratch, &mut ctx.buffers);
         let seeker = Seeker {
             id: self.id,
