@@ -61,6 +61,8 @@ struct Backend {
     begun: usize,
     complete: usize,
     answered: usize,
+    /// A head has come in part.
+    in_head: bool,
     read_bytes: usize,
 }
 
@@ -135,8 +137,8 @@ impl Play {
                 continue;
             }
             backend.read_bytes = wire.got.len();
-            let (begun, complete) = requests(&wire.got);
-            backend.complete = complete;
+            let (begun, complete, in_head) = requests(&wire.got);
+            (backend.complete, backend.in_head) = (complete, in_head);
             for number in backend.begun..begun {
                 self.arrivals.push(Arrival { connection, number, said_before: wire.sent.len() });
             }
@@ -182,6 +184,10 @@ impl Play {
         let mut world = self.rig.world.borrow_mut();
         let backend = &mut self.backends[number];
         let wire = world.backend_wires[number];
+        // Nobody could tell what it answers, if it began now and never saw the rest.
+        if backend.in_head && backend.speaker.sent == 0 {
+            return false;
+        }
         let came = if self.input.options.hasty { backend.begun } else { backend.complete };
         if backend.speaker.is_done() && backend.answered < came && !backend.speaker.over {
             let Some(answer) = self.answers.pop_front() else { return false };
@@ -227,9 +233,9 @@ impl Speaker {
     }
 }
 
-/// How many requests begin in `bytes` with a whole head, and how many of them are complete. What is wrong with them is found
-/// out later.
-fn requests(mut bytes: &[u8]) -> (usize, usize) {
+/// How many requests begin in `bytes` with a whole head, how many of them are complete, and whether a part of another head
+/// follows. What is wrong with them is found out later.
+fn requests(mut bytes: &[u8]) -> (usize, usize, bool) {
     let (mut begun, mut complete) = (0, 0);
     while let Ok(Some(message)) = Message::read(bytes, Kind::Request, false) {
         begun += 1;
@@ -239,5 +245,5 @@ fn requests(mut bytes: &[u8]) -> (usize, usize) {
         complete += 1;
         bytes = &bytes[message.len..];
     }
-    (begun, complete)
+    (begun, complete, begun == complete && !bytes.is_empty())
 }
