@@ -12,7 +12,8 @@ use lbproxy::config::{
 use lbproxy::http::HeadLimits;
 use proptest::{prop_assert, proptest};
 
-const POLICIES: [&str; 4] = ["round_robin", "fewest_connections", "ip_hashing", "random"];
+const POLICIES: [&str; 6] =
+    ["round_robin", "fewest_connections", "two_choices", "ip_hashing", "maglev", "random"];
 
 /// A host with plenty of descriptors and a resolver that knows four names.
 const HOST: Host = Host { policies: &POLICIES, fd_limit: 250_000, lookup: small_world };

@@ -31,6 +31,12 @@ const MUTATIONS: &[Mutation] = &[
         replace: "",
     },
     Mutation {
+        what: "maglev: send a client to its backend, available or not",
+        file: "src/balance/policy/maglev.rs",
+        find: "if choice.is_available(index) {",
+        replace: "if true {",
+    },
+    Mutation {
         what: "ignore the epoch of an event",
         file: "src/table.rs",
         find: "self.slots.get_mut(id.slot as usize)?;\n        (*epoch == id.epoch).then_some(tenant)",

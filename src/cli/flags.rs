@@ -62,8 +62,8 @@ pub(super) struct Flags {
     listen: Vec<String>,
 
     /// A server (repeatable). IPv6 in brackets; a name stands for all its addresses at start. Its weight is its
-    /// share relative to the others' [default: 1], its name what logs and ip_hashing know it by [default: its
-    /// address]
+    /// share relative to the others' [default: 1], its name what logs, ip_hashing and maglev know it by
+    /// [default: its address]
     #[arg(long = "backend", value_name = "HOST:PORT[,weight=N][,name=S]", help_heading = "Where they go")]
     pub(super) backends: Vec<String>,
 

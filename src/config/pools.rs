@@ -72,7 +72,7 @@ fn resolve_backend(raw: &RawBackend, path: &KeyPath, lookup: Lookup) -> Result<V
     Ok(backends.collect())
 }
 
-/// Names tell backends apart in logs and in `ip_hashing`, addresses in the load counters: two of either would be
+/// Names tell backends apart in logs and to the policies that hash, addresses in the load counters: two of either would be
 /// one backend counted twice.
 fn check_unique(known: &[Backend], new: &Backend, raw: &RawBackend, path: &KeyPath) -> Result<(), Problem> {
     if known.iter().any(|backend| backend.address == new.address) {

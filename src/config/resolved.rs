@@ -177,7 +177,7 @@ pub struct Sticky {
 /// One server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backend {
-    /// What identifies it in logs and to `ip_hashing`; its address, unless the operator named it.
+    /// What identifies it in logs and to the policies that hash; its address, unless the operator named it.
     pub name: String,
     /// Where it listens.
     pub address: SocketAddr,

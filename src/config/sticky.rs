@@ -51,8 +51,9 @@ pub(super) fn resolve_sticky(
 pub(super) fn warn_if_odd(pool: &Pool, path: &KeyPath, warnings: &mut Vec<Problem>) {
     let Some(sticky) = &pool.sticky else { return };
     let path = path.key("sticky_cookie");
-    if pool.policy == "ip_hashing" {
-        let what = "the cookie decides wherever a client has one: ip_hashing only chooses for those without";
+    if let policy @ ("ip_hashing" | "maglev") = pool.policy {
+        let what =
+            format!("the cookie decides wherever a client has one: {policy} only chooses for those without");
         warnings.push(Problem::new(&path, what));
     }
     let promises_tls = |prefix: &str| {

@@ -5,8 +5,10 @@
 mod all_policies;
 mod fewest_connections;
 mod ip_hashing;
+mod maglev;
 mod outages;
 mod penalties;
 mod random;
 mod round_robin;
 mod support;
+mod two_choices;

@@ -1,5 +1,6 @@
 //! Pools, balancers and clients for the tests, in as few words as possible.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -52,7 +53,16 @@ pub(crate) fn pool(weights: &[u32]) -> Arc<Pool> {
 
 /// One worker's balancer.
 pub(crate) fn worker(policy: &str, pool: &Arc<Pool>, worker: usize) -> Balancer {
-    let policy = policy::build(policy, Seed { worker, random: 7 }).expect("a name of the registry");
+    with_seed(policy, pool, Seed { worker, random: 7 })
+}
+
+/// The balancer of a run of many that differ in their lots.
+pub(crate) fn seeded(policy: &str, pool: &Arc<Pool>, random: u64) -> Balancer {
+    with_seed(policy, pool, Seed { worker: 0, random })
+}
+
+fn with_seed(policy: &str, pool: &Arc<Pool>, seed: Seed) -> Balancer {
+    let policy = policy::build(policy, seed).expect("a name of the registry");
     Balancer::new(Arc::clone(pool), policy)
 }
 
@@ -115,6 +125,26 @@ pub(crate) fn counts(balancer: &mut Balancer, without: &[usize], turns: u64) -> 
 
 pub(crate) fn connections(pool: &Pool) -> Vec<u32> {
     pool.backends().iter().map(|backend| backend.connections()).collect()
+}
+
+/// The mean of most minus least connections, where a client comes every so many milliseconds, for 100 ms, or 1 s
+/// with the first backend: after a while to settle.
+pub(crate) fn mean_spread(balancer: &mut Balancer, every_ms: u64) -> f64 {
+    const SETTLED: u64 = 5_000;
+    const END: u64 = 25_000;
+    let mut held: BTreeMap<(u64, u64), Lease> = BTreeMap::new();
+    let mut spread = 0;
+    for ms in (0..END).map(|n| n * every_ms) {
+        held = held.split_off(&(ms + 1, 0));
+        let lease = balancer.choose(client(ms as u32), None, &Tried::default(), at(ms)).expect("available");
+        let service_ms = if position(balancer, &lease) == 0 { 1000 } else { 100 };
+        held.insert((ms + service_ms, ms), lease);
+        let now = connections(balancer.pool());
+        if ms >= SETTLED * every_ms {
+            spread += now.iter().max().expect("backends") - now.iter().min().expect("backends");
+        }
+    }
+    f64::from(spread) / (END - SETTLED) as f64
 }
 
 /// Pearson's statistic of counts against the shares that these weights promise.

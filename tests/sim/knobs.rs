@@ -23,6 +23,10 @@ pub enum Mood {
     Fickle,
 }
 
+/// Those of the registry.
+const POLICIES: [&str; 6] =
+    ["round_robin", "fewest_connections", "ip_hashing", "random", "two_choices", "maglev"];
+
 /// The nature of the simulated network, proxy and peers.
 #[derive(Debug)]
 pub struct Knobs {
@@ -74,7 +78,7 @@ impl Knobs {
             clients: rng.usize(1..=24),
             moods: (0..backends).map(|_| draw_mood(rng)).collect(),
             weights: (0..backends).map(|_| rng.u32(1..=5)).collect(),
-            policy: ["round_robin", "fewest_connections", "ip_hashing", "random"][rng.usize(..4)],
+            policy: POLICIES[rng.usize(..POLICIES.len())],
             arrivals: Duration::from_millis(rng.u64(0..=2_000)),
             latency_us: log_uniform(rng, 1, 20_000) as u64,
             connect_us: log_uniform(rng, 1, 500_000) as u64,

@@ -7,6 +7,7 @@
 //! rather than (connections + 1) ÷ weight: the latter has no ties between unequal weights, so that with weights
 //! {11, 10, 10} a first with next to nothing to do would get nearly everything instead of a little more than a third.
 
+use super::load::Load;
 use super::{Choice, Entry, Lottery, Policy};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -19,20 +20,6 @@ struct FewestConnections {
     rng: fastrand::Rng,
 }
 
-/// Connections over weight, compared as fractions: no rounding.
-#[derive(Clone, Copy)]
-struct Load {
-    connections: u64,
-    weight: u64,
-}
-
-impl Load {
-    fn cmp(self, other: Load) -> std::cmp::Ordering {
-        // 32-bit factors cannot overflow 64 bits.
-        (self.connections * other.weight).cmp(&(other.connections * self.weight))
-    }
-}
-
 impl Policy for FewestConnections {
     fn name(&self) -> &'static str {
         ENTRY.name
@@ -42,7 +29,7 @@ impl Policy for FewestConnections {
         let mut lead: Option<(usize, Load)> = None;
         let mut lottery = Lottery::default();
         for (index, backend) in choice.available() {
-            let load = Load { connections: backend.connections().into(), weight: backend.weight.into() };
+            let load = Load::of(backend);
             let order = lead.map_or(std::cmp::Ordering::Less, |(_, least)| load.cmp(least));
             if order.is_lt() {
                 lottery = Lottery::default();

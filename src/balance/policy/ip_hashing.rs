@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use twox_hash::XxHash3_64;
 
-use super::{Choice, Entry, Policy};
+use super::{Choice, Entry, Policy, client};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "ip_hashing",
@@ -27,23 +27,28 @@ impl Policy for IpHashing {
     }
 
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {
-        let client = Client::new(choice.client());
-        let mut lead: Option<usize> = None;
-        // Equal scores are unlikely, but the answer may not depend on the order then either.
-        let mut best = (0.0, 0);
-        for (index, backend) in choice.available() {
-            let u = client.draw(backend.key);
-            let weight = f64::from(backend.weight);
-            if lead.is_some() && cannot_beat(best.0, weight, u) {
-                continue;
-            }
-            let score = (-weight / u.ln(), backend.key);
-            if lead.is_none() || score > best {
-                (lead, best) = (Some(index), score);
-            }
-        }
-        lead
+        best_draw(choice)
     }
+}
+
+/// The position of the available backend with the client's best draw.
+pub(super) fn best_draw(choice: &Choice<'_>) -> Option<usize> {
+    let client = Client::new(choice.client());
+    let mut lead: Option<usize> = None;
+    // Equal scores are unlikely, but the answer may not depend on the order then either.
+    let mut best = (0.0, 0);
+    for (index, backend) in choice.available() {
+        let u = client.draw(backend.key);
+        let weight = f64::from(backend.weight);
+        if lead.is_some() && cannot_beat(best.0, weight, u) {
+            continue;
+        }
+        let score = (-weight / u.ln(), backend.key);
+        if lead.is_none() || score > best {
+            (lead, best) = (Some(index), score);
+        }
+    }
+    lead
 }
 
 /// Spares the logarithm for all but a few: −ln(u) ≥ 1 − u, so the score is at most weight ÷ (1 − u). The margin keeps
@@ -53,7 +58,7 @@ fn cannot_beat(best: f64, weight: f64, u: f64) -> bool {
     weight * MARGIN < best * (1.0 - u)
 }
 
-/// What is hashed, with seed 0: the backend's key, little-endian, then the address as IPv6, IPv4 being IPv4-mapped.
+/// What is hashed, with seed 0: the backend's key, little-endian, then the address (see [`client::octets`]).
 ///
 /// The layout is part of the answer: another would move nearly all clients of everyone.
 struct Client {
@@ -62,11 +67,7 @@ struct Client {
 
 impl Client {
     fn new(address: IpAddr) -> Client {
-        let address = match address {
-            IpAddr::V4(address) => address.to_ipv6_mapped(),
-            IpAddr::V6(address) => address,
-        };
-        Client { address: address.octets() }
+        Client { address: client::octets(address) }
     }
 
     /// Uniform in (0, 1), both ends excluded. 52 bits and a half, so that 1 − u is exact too.

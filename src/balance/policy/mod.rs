@@ -2,10 +2,15 @@
 //!
 //! To add one: a file like its neighbours, with an `ENTRY`; its `mod` line; its line in [`REGISTRY`].
 
+mod client;
 mod fewest_connections;
 mod ip_hashing;
+mod load;
+mod maglev;
+mod pair;
 mod random;
 mod round_robin;
+mod two_choices;
 
 use super::choice::Choice;
 use super::pool::Pool;
@@ -35,8 +40,14 @@ pub struct Entry {
 }
 
 /// All policies, in the order in which they are shown. The first is the default.
-pub const REGISTRY: &[Entry] =
-    &[round_robin::ENTRY, fewest_connections::ENTRY, ip_hashing::ENTRY, random::ENTRY];
+pub const REGISTRY: &[Entry] = &[
+    round_robin::ENTRY,
+    fewest_connections::ENTRY,
+    two_choices::ENTRY,
+    ip_hashing::ENTRY,
+    maglev::ENTRY,
+    random::ENTRY,
+];
 
 /// The names in the registry, in order.
 pub fn names() -> impl Iterator<Item = &'static str> {

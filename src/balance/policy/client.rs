@@ -1,0 +1,13 @@
+//! The client, as hashing policies see it.
+
+use std::net::IpAddr;
+
+/// What is hashed of an address: its sixteen bytes as IPv6, IPv4 being IPv4-mapped.
+///
+/// The layout is part of the answers: another would move nearly all clients of everyone.
+pub(super) fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}

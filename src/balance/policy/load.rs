@@ -1,0 +1,22 @@
+//! How much a backend has to do for its weight.
+
+use crate::balance::Backend;
+
+/// Connections over weight, compared as fractions: no rounding.
+#[derive(Clone, Copy)]
+pub(super) struct Load {
+    connections: u64,
+    weight: u64,
+}
+
+impl Load {
+    /// The load of this moment: other workers change it.
+    pub(super) fn of(backend: &Backend) -> Load {
+        Load { connections: backend.connections().into(), weight: backend.weight.into() }
+    }
+
+    pub(super) fn cmp(self, other: Load) -> std::cmp::Ordering {
+        // 32-bit factors cannot overflow 64 bits.
+        (self.connections * other.weight).cmp(&(other.connections * self.weight))
+    }
+}
