@@ -16,8 +16,9 @@
 //!
 //! Apart from them, what it takes to measure a proxy beside others: [`process`] starts programs on CPUs of their own and
 //! stops them, [`peers`] says how each proxy is set up for the same duty, [`origin`] is behind them, [`wrk`] and
-//! [`crowd`] are in front, and [`usage`] reads what they consumed.
+//! [`crowd`] are in front, and [`usage`] reads what they consumed. [`chart`] draws what came of it.
 
+pub mod chart;
 pub mod client;
 pub mod connection;
 pub mod cpus;
