@@ -32,6 +32,8 @@ pub mod peers;
 pub mod process;
 pub mod report;
 pub mod server;
+pub mod service_time;
 pub mod start;
+pub mod stats;
 pub mod usage;
 pub mod wrk;
