@@ -17,7 +17,7 @@ struct Arguments {
     hang_up: bool,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments: Arguments = start::parse();
     start::serve(&arguments.backend, |_name| Ok(Echo { hang_up: arguments.hang_up }))
 }

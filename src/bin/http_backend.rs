@@ -34,7 +34,7 @@ struct Arguments {
     status: Option<u16>,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments: Arguments = start::parse();
     start::serve(&arguments.backend, |name| {
         Http::new(&Options {
