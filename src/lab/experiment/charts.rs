@@ -72,7 +72,7 @@ fn shares(results: &Results, title: &Title) -> Option<Picture> {
     Some(
         Bars {
             title: format!("{}: each backend's share of {what}", title.name),
-            note: "The black marks are what the weights ask for.".into(),
+            note: "The lines across the bars are what the weights ask for.".into(),
             y: Axis::linear(&format!("share of {what} (%)")),
             names: backend_names(first),
             groups: samples.iter().map(group).collect(),

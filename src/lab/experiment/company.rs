@@ -211,7 +211,7 @@ impl Backend {
             let points = lines.iter().map(|line| (at_s(line), line.in_flight)).filter(|point| point.0 > 0.0);
             if !seen.in_flight.is_empty() {
                 // Between two lives there is nothing to be seen.
-                seen.in_flight.push((at_s(&lines.first().cloned().unwrap_or_default()), 0.0));
+                seen.in_flight.push((at_s(&lines.first().cloned().unwrap_or_default()), f64::NAN));
             }
             seen.in_flight.extend(points);
         }

@@ -72,7 +72,7 @@ fn head(page: &mut String, results: &Results) {
     let class = if holding == results.checks.len() { "" } else { " class=\"bad\"" };
     let _ = writeln!(
         page,
-        "<h1>What each policy does</h1>\n<p>{} rounds of everything, interleaved; {:.1} s for each trial under load. \
+        "<h1>What each policy does</h1>\n<p>Rounds: {}, interleaved; {:.1} s for each trial under load. \
          Figures are medians over the rounds, with the lowest and the highest in parentheses; pictures show the round \
          whose p99 is the median.</p>\n\
          <p class=\"note\">{} UTC, {}, {} CPUs ({}), Linux {}. Repeat it: <code>experiment {}</code></p>\n\

@@ -147,7 +147,8 @@ pub(super) const TESTS: &[Test] = &[
         what: "One backend of four is ten times slower: 40 ms a request instead of 4 ms, each works on four at once. 1,200 \
                requests a second, of which it could do 100.",
         note: "A policy that does not look at load keeps sending it a quarter, and its queue grows as long as the load \
-               lasts. One that counts requests in flight sends it what it can do.",
+               lasts. One that counts requests in flight sends it what it can do. Fewer requests a second than asked \
+               for are requests that were still waiting for their connection when the time was over.",
         backends: &[BUSY, BUSY, BUSY, Spec { delay_ms: 40, what: "10 × slower", ..PLAIN }],
         ..SCENARIO
     },
@@ -180,7 +181,7 @@ pub(super) const TESTS: &[Test] = &[
     Test {
         name: "weights",
         what: "Backends with the weights 5, 3, 1 and 1.",
-        note: "Marks are what the weights ask for. ip_hashing is as even as clients' addresses are: there are some dozens.",
+        note: "Lines across the bars are what the weights ask for. ip_hashing is as even as clients' addresses are: there are some dozens.",
         backends: &[Spec { weight: 5, ..BUSY }, Spec { weight: 3, ..BUSY }, BUSY, BUSY],
         work: Work::Load { clients: 1, connections: 64, rate_per_s: 800, addresses: Addresses::Many },
         ..SCENARIO
