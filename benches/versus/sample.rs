@@ -70,6 +70,8 @@ impl Bench {
             mode: row.mode,
             listen,
             backends: self.origins.iter().map(|origin| origin.address).collect(),
+            weights: Vec::new(),
+            policy: "round_robin".into(),
             workers: self.workers,
             directory: empty_directory(&self.directory.join(&contestant.name))?,
         };

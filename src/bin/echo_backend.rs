@@ -12,9 +12,12 @@ use lbproxy::lab::start::{self, BackendArguments};
 struct Arguments {
     #[command(flatten)]
     backend: BackendArguments,
+    /// End each connection at once, without a byte: a server that accepts and fails
+    #[arg(long)]
+    hang_up: bool,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments: Arguments = start::parse();
-    start::serve(&arguments.backend, |_name| Ok(Echo))
+    start::serve(&arguments.backend, |_name| Ok(Echo { hang_up: arguments.hang_up }))
 }

@@ -19,7 +19,7 @@ struct Arguments {
     message: String,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments: Arguments = start::parse();
     let client = &arguments.client;
     let messages =

@@ -21,7 +21,7 @@ struct Arguments {
     close: bool,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments: Arguments = start::parse();
     start::serve(&arguments.backend, |_name| {
         let root = &arguments.root;

@@ -28,7 +28,7 @@ struct Arguments {
     reconnect: bool,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments: Arguments = start::parse();
     let client = &arguments.client;
     let own_name = || arguments.file.file_name().map(OsStrExt::as_bytes).unwrap_or_default();

@@ -9,7 +9,11 @@ use super::server::Service;
 
 /// The backend's side. It remembers nothing but what is in the buffers; a client that does not read is soon not read
 /// from either, since both are bounded.
-pub struct Echo;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Echo {
+    /// Ends each connection at once instead, without a byte.
+    pub hang_up: bool,
+}
 
 impl Service for Echo {
     type Session = ();
@@ -17,6 +21,9 @@ impl Service for Echo {
     fn open(&mut self) {}
 
     fn advance(&mut self, _session: &mut (), wire: &mut Wire) -> Next {
+        if self.hang_up {
+            return Next::Close;
+        }
         if wire.output.is_empty() {
             std::mem::swap(wire.output, wire.input);
         } else {

@@ -16,21 +16,27 @@
 //!
 //! Apart from them, what it takes to measure a proxy beside others: [`process`] starts programs on CPUs of their own and
 //! stops them, [`peers`] says how each proxy is set up for the same duty, [`origin`] is behind them, [`wrk`] and
-//! [`crowd`] are in front, and [`usage`] reads what they consumed.
+//! [`crowd`] are in front, and [`usage`] reads what they consumed. [`chart`] draws what came of it.
 
+pub mod chart;
 pub mod client;
 pub mod connection;
 pub mod cpus;
 pub mod crowd;
 pub mod echo;
+pub mod experiment;
 pub mod fetch;
 pub mod file;
 pub mod http;
 pub mod origin;
+pub mod outcome;
+pub mod paced;
 pub mod peers;
 pub mod process;
 pub mod report;
 pub mod server;
+pub mod service_time;
 pub mod start;
+pub mod stats;
 pub mod usage;
 pub mod wrk;

@@ -101,6 +101,17 @@ impl Process {
         self.group.as_raw_pid().unsigned_abs()
     }
 
+    /// Stops it where it is, until it is let go on.
+    pub fn freeze(&self) {
+        // It may have ended.
+        let _ = kill_process_group(self.group, Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        let _ = kill_process_group(self.group, Signal::CONT);
+    }
+
     /// Waits until somebody listens at `address`.
     ///
     /// # Errors
@@ -153,6 +164,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let signalled = kill_process_group(self.group, Signal::TERM);
+        // One that is frozen hears of it only then.
+        self.thaw();
         let is_gone = |child: &mut Child| {
             // The first process is in the group until it has been waited for.
             let _ = child.try_wait();

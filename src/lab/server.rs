@@ -13,6 +13,7 @@ use mio::net::{TcpListener, TcpStream};
 use slab::Slab;
 
 use super::connection::{After, Connection, Next, SOCKET_OPTIONS, Wire, buffers};
+use super::stats::{Counts, Journal};
 use crate::config::Listen;
 use crate::net::os::{self, OsNet};
 use crate::net::{Event, Net, concerns_one_connection};
@@ -40,6 +41,14 @@ pub trait Service {
 
     /// Consumes what it can of the input, writes what it can into the output, and says what it waits for.
     fn advance(&mut self, session: &mut Self::Session, wire: &mut Wire) -> Next;
+
+    /// The connection is gone, whether or not the service was done with it.
+    fn closed(&mut self, _session: Self::Session, _now: Instant) {}
+
+    /// What it counts, if it does: for a [`Journal`]. Of a service that does not, connections are told.
+    fn counts(&mut self) -> Option<&mut Counts> {
+        None
+    }
 }
 
 /// A bound listening socket, and the event queue that will run its connections.
@@ -48,6 +57,7 @@ pub struct Server {
     waker: Waker,
     listener: TcpListener,
     address: SocketAddr,
+    journal: Option<Journal>,
 }
 
 impl Server {
@@ -61,12 +71,17 @@ impl Server {
         let (mut net, waker) = OsNet::new(SOCKET_OPTIONS)?;
         net.register_listener(&mut listener, Token::Listener(0))?;
         let address = listener.local_addr()?;
-        Ok(Server { net, waker, listener, address })
+        Ok(Server { net, waker, listener, address, journal: None })
     }
 
     /// Where it listens, with the port that was picked.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Tells of itself in a journal.
+    pub fn with_journal(self, journal: Journal) -> Server {
+        Server { journal: Some(journal), ..self }
     }
 
     /// Serves on this thread, until the process ends.
@@ -75,7 +90,7 @@ impl Server {
     /// The kernel's, from polling; nothing a connection does ends the loop.
     pub fn run(self, service: impl Service) -> io::Result<()> {
         // Nobody holds the waker: this ends with the process.
-        Loop::new(self.net, self.listener, service).run()
+        Loop::new(self.net, self.listener, service, self.journal).run()
     }
 
     /// Serves on a thread of its own, until the returned handle stops it.
@@ -83,10 +98,10 @@ impl Server {
     /// # Errors
     /// The kernel's, if it grants no thread.
     pub fn spawn(self, service: impl Service + Send + 'static) -> io::Result<Running> {
-        let Server { net, waker, listener, address } = self;
+        let Server { net, waker, listener, address, journal } = self;
         let thread = std::thread::Builder::new()
             .name(format!("backend {address}"))
-            .spawn(move || Loop::new(net, listener, service).run())?;
+            .spawn(move || Loop::new(net, listener, service, journal).run())?;
         Ok(Running { address, waker, thread: Some(thread) })
     }
 }
@@ -149,10 +164,15 @@ struct Loop<S: Service> {
     /// The listening socket may have more, whether or not the kernel says so again.
     acceptable: bool,
     accept_after: Option<Instant>,
+    journal: Option<Journal>,
+    /// Connections accepted so far.
+    accepted: u64,
+    /// What is told of a service that counts nothing itself: its connections.
+    connection_counts: Counts,
 }
 
 impl<S: Service> Loop<S> {
-    fn new(net: OsNet, listener: TcpListener, service: S) -> Self {
+    fn new(net: OsNet, listener: TcpListener, service: S, journal: Option<Journal>) -> Self {
         Loop {
             net,
             listener,
@@ -163,6 +183,9 @@ impl<S: Service> Loop<S> {
             run_queue: Vec::new(),
             acceptable: true,
             accept_after: None,
+            journal,
+            accepted: 0,
+            connection_counts: Counts::default(),
         }
     }
 
@@ -190,7 +213,18 @@ impl<S: Service> Loop<S> {
                 }
             }
             self.accept(now);
+            self.tell(now);
         }
+    }
+
+    /// Writes a line of the journal, if there is one and it is due.
+    fn tell(&mut self, now: Instant) {
+        let Some(journal) = self.journal.as_mut().filter(|journal| journal.due_at() <= now) else { return };
+        let counts = match self.service.counts() {
+            Some(counts) => counts,
+            None => &mut self.connection_counts,
+        };
+        journal.write(self.accepted, self.connections.len(), counts, now);
     }
 
     fn timeout(&self, now: Instant) -> Option<Duration> {
@@ -198,7 +232,8 @@ impl<S: Service> Loop<S> {
             return Some(Duration::ZERO);
         }
         let accept = self.accept_after.or(self.acceptable.then_some(now));
-        let next = accept.into_iter().chain(self.timers.next()).min()?;
+        let journal = self.journal.as_ref().map(Journal::due_at);
+        let next = accept.into_iter().chain(self.timers.next()).chain(journal).min()?;
         Some(next.saturating_duration_since(now))
     }
 
@@ -232,7 +267,10 @@ impl<S: Service> Loop<S> {
             Ok(After::Closed) => {}
             Err(error) => log::debug!("connection lost: {error}"),
         }
-        self.connections.remove(key).connection.close(&mut self.buffers);
+        let served = self.connections.remove(key);
+        served.connection.close(&mut self.buffers);
+        self.service.closed(served.session, now);
+        self.connection_counts.in_flight.change(-1, now);
     }
 
     fn accept(&mut self, now: Instant) {
@@ -245,7 +283,7 @@ impl<S: Service> Loop<S> {
                 return;
             }
             match self.listener.accept() {
-                Ok((stream, peer)) => self.open(stream, peer),
+                Ok((stream, peer)) => self.open(stream, peer, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.acceptable = false,
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
@@ -260,13 +298,16 @@ impl<S: Service> Loop<S> {
         }
     }
 
-    fn open(&mut self, stream: TcpStream, peer: SocketAddr) {
+    fn open(&mut self, stream: TcpStream, peer: SocketAddr, now: Instant) {
         let entry = self.connections.vacant_entry();
         match Connection::register(stream, &mut self.net, entry.key()) {
             Ok(connection) => {
                 log::debug!("{peer} connected");
                 let session = self.service.open();
                 entry.insert(Served { connection, session, linger_until: None, queued: false });
+                self.accepted += 1;
+                self.connection_counts.requests += 1;
+                self.connection_counts.in_flight.change(1, now);
             }
             Err(error) => log::warn!("{peer}: {error}"),
         }

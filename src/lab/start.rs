@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser};
 use super::client::{self, Conversation, Plan};
 use super::report::Tally;
 use super::server::{Server, Service};
+use super::stats::Journal;
 use crate::net::os;
 
 /// The most connections a client may be asked to hold at once.
@@ -39,6 +41,12 @@ pub struct BackendArguments {
     /// What this backend calls itself, in its messages and where its protocol has room for it [default: ADDRESS:PORT]
     #[arg(long)]
     pub name: Option<String>,
+    /// Tell of connections, requests in flight and errors in this file, as lines of JSON [default: do not]
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+    /// Time between two such lines
+    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = RangedU64ValueParser::<u64>::new().range(1..=TIMEOUT_MS_MAX))]
+    pub stats_interval_ms: u64,
 }
 
 /// Arguments that all clients share.
@@ -123,6 +131,11 @@ pub fn serve<S: Service>(
         Ok(server) => server,
         Err(error) => return refuse(&format!("cannot listen on {wanted}: {error}")),
     };
+    let server = match journal(arguments) {
+        Ok(Some(journal)) => server.with_journal(journal),
+        Ok(None) => server,
+        Err(reason) => return refuse(&reason),
+    };
     let name = arguments.name.clone().unwrap_or_else(|| server.address().to_string());
     let service = match service(name.clone()) {
         Ok(service) => service,
@@ -138,6 +151,13 @@ pub fn serve<S: Service>(
             ExitCode::FAILURE
         }
     }
+}
+
+fn journal(arguments: &BackendArguments) -> Result<Option<Journal>, String> {
+    let Some(path) = &arguments.stats else { return Ok(None) };
+    let interval = Duration::from_millis(arguments.stats_interval_ms);
+    let journal = Journal::create(path, interval, os::now());
+    journal.map(Some).map_err(|error| format!("--stats {}: {error}", path.display()))
 }
 
 /// A client's whole life: holds the conversations, reports, and exits with 0 if every transmission was accurate.

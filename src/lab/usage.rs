@@ -67,6 +67,15 @@ pub fn machine_ns() -> Result<u64, String> {
         .ok_or_else(|| "/proc/stat: no line of all CPUs".into())
 }
 
+/// How many CPUs the machine has.
+///
+/// # Errors
+/// `/proc/stat` is not to be read.
+pub fn cpus() -> Result<usize, String> {
+    let text = read(Path::new("/proc/stat"))?;
+    Ok(text.lines().filter(|line| line.starts_with("cpu") && !line.starts_with("cpu ")).count().max(1))
+}
+
 fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -183,7 +183,7 @@ fn out_of_descriptors_clients_wait_until_others_leave() {
 
 #[test]
 fn a_server_inside_the_process_starts_and_stops() {
-    let running = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap().spawn(Echo).unwrap();
+    let running = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap().spawn(Echo::default()).unwrap();
     let mut stream = TcpStream::connect(running.address()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.write_all(b"inside").unwrap();

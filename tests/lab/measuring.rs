@@ -105,7 +105,15 @@ fn a_crowd_has_asked_once_and_stays() {
 
 fn duty(mode: Mode, workers: usize, directory: PathBuf) -> Duty {
     let backends = ["127.0.0.1:7001", "127.0.0.1:7002"].map(|address| address.parse().unwrap()).into();
-    Duty { mode, listen: "127.0.0.1:7000".parse().unwrap(), backends, workers, directory }
+    Duty {
+        mode,
+        listen: "127.0.0.1:7000".parse().unwrap(),
+        backends,
+        weights: Vec::new(),
+        policy: "round_robin".into(),
+        workers,
+        directory,
+    }
 }
 
 /// Every word of the command, and of the files it is told of.

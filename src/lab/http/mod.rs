@@ -6,12 +6,14 @@
 mod body;
 mod request;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::body::Body;
 use self::request::{Parsed, Persistence};
 use super::connection::{Next, Wire};
 use super::server::Service;
+use super::service_time::{Desk, ServiceTime};
+use super::stats::Counts;
 
 /// The longest body `--body-bytes` may ask for: it is held in memory, once.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -28,7 +30,9 @@ pub struct Options {
     /// The size of the body: the text, repeated or cut, for everybody. `None` for the text once.
     pub body_bytes: Option<usize>,
     /// How long to think about each response.
-    pub delay: Duration,
+    pub time: ServiceTime,
+    /// What to answer, 200 to 599. `None` for 200.
+    pub status: Option<u16>,
 }
 
 /// The service: its answers, ready to be sent.
@@ -38,7 +42,9 @@ pub struct Http {
     /// The same for browsers.
     pages: [Answer; 3],
     close: bool,
-    delay: Duration,
+    desk: Desk,
+    is_error: bool,
+    counts: Counts,
 }
 
 #[derive(Clone)]
@@ -55,6 +61,8 @@ pub struct Session {
     head_only: bool,
     /// The answer is a page.
     page: bool,
+    /// A request is counted that has not been answered.
+    in_flight: bool,
 }
 
 enum Stage {
@@ -80,15 +88,41 @@ impl Http {
         if options.body_bytes.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
             return Err(format!("a body can have at most {BODY_BYTES_MAX} bytes"));
         }
+        let status = options.status.unwrap_or(200);
+        if !(200..=599).contains(&status) {
+            return Err(format!("{status} is no status of a final response: 200 to 599"));
+        }
         let text = format!("Hello, world! I am {}.\n", options.name);
         let body_bytes = options.body_bytes.unwrap_or(text.len());
         let body: Vec<u8> = text.bytes().cycle().take(body_bytes).collect();
-        let plain = answers(&options.name, "text/plain", &body);
+        let plain = answers(status, &options.name, "text/plain", &body);
         let pages = match options.body_bytes {
-            None => answers(&options.name, "text/html", page(&options.name, &text).as_bytes()),
+            None => answers(status, &options.name, "text/html", page(&options.name, &text).as_bytes()),
             Some(_) => plain.clone(),
         };
-        Ok(Http { answers: plain, pages, close: options.close, delay: options.delay })
+        Ok(Http {
+            answers: plain,
+            pages,
+            close: options.close,
+            // By the name, so that backends differ and a run can be repeated.
+            desk: Desk::new(
+                options.time,
+                options
+                    .name
+                    .bytes()
+                    .fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into())),
+            ),
+            is_error: status >= 500,
+            counts: Counts::default(),
+        })
+    }
+
+    /// A request has come in whole: counts it, and says when it is answered.
+    fn begin(&mut self, in_flight: &mut bool, now: Instant) -> Stage {
+        *in_flight = true;
+        self.counts.requests += 1;
+        self.counts.in_flight.change(1, now);
+        self.desk.done_at(now).map_or(Stage::Answering(0), Stage::Thinking)
     }
 
     fn head(&self, session: &mut Session, wire: &mut Wire) -> Result<Stage, Next> {
@@ -111,11 +145,18 @@ impl Service for Http {
     type Session = Session;
 
     fn open(&mut self) -> Session {
-        Session { stage: Stage::Head, persistence: Persistence::Default, head_only: false, page: false }
+        Session {
+            stage: Stage::Head,
+            persistence: Persistence::Default,
+            head_only: false,
+            page: false,
+            in_flight: false,
+        }
     }
 
     fn advance(&mut self, session: &mut Session, wire: &mut Wire) -> Next {
         loop {
+            let session_in_flight = &mut session.in_flight;
             session.stage = match &mut session.stage {
                 // A head may ask for that much at once; an answer takes whatever room there is.
                 Stage::Head if wire.output.room_bytes() < CONTINUE.len() => return Next::Write,
@@ -124,8 +165,7 @@ impl Service for Http {
                     Err(next) => return next,
                 },
                 Stage::Body(body) => match body.consume(wire.input) {
-                    Ok(true) if self.delay.is_zero() => Stage::Answering(0),
-                    Ok(true) => Stage::Thinking(wire.now + self.delay),
+                    Ok(true) => self.begin(session_in_flight, wire.now),
                     Ok(false) => return Next::Read,
                     Err(status) => Stage::Refusing(status),
                 },
@@ -135,6 +175,10 @@ impl Service for Http {
                     let answers = if session.page { &self.pages } else { &self.answers };
                     let answer = answers[session.persistence as usize].part(session.head_only);
                     *sent_bytes += wire.output.push(&answer[*sent_bytes..]);
+                    if *sent_bytes == answer.len() && std::mem::take(session_in_flight) {
+                        self.counts.in_flight.change(-1, wire.now);
+                        self.counts.errors += u64::from(self.is_error);
+                    }
                     match session.persistence {
                         _ if *sent_bytes < answer.len() => return Next::Write,
                         Persistence::Close => Stage::Closing,
@@ -153,12 +197,36 @@ impl Service for Http {
             }
         }
     }
+
+    fn closed(&mut self, session: Session, now: Instant) {
+        if session.in_flight {
+            self.counts.in_flight.change(-1, now);
+            self.counts.errors += 1;
+        }
+    }
+
+    fn counts(&mut self) -> Option<&mut Counts> {
+        Some(&mut self.counts)
+    }
+}
+
+/// What a status is called, where it matters to a reader.
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        404 => "Not Found",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        _ => "As Told",
+    }
 }
 
 /// The answers by [`Persistence`].
-fn answers(name: &str, media_type: &str, body: &[u8]) -> [Answer; 3] {
+fn answers(status: u16, name: &str, media_type: &str, body: &[u8]) -> [Answer; 3] {
     ["", "Connection: keep-alive\r\n", "Connection: close\r\n"]
-        .map(|connection| Answer::new(name, connection, media_type, body))
+        .map(|connection| Answer::new(status, name, connection, media_type, body))
 }
 
 /// The text as a page, which has its icon with it: a browser that came back for one would take the turn of the next
@@ -173,9 +241,10 @@ fn page(name: &str, text: &str) -> String {
 }
 
 impl Answer {
-    fn new(name: &str, connection: &str, media_type: &str, body: &[u8]) -> Self {
+    fn new(status: u16, name: &str, connection: &str, media_type: &str, body: &[u8]) -> Self {
         let head = format!(
-            "HTTP/1.1 200 OK\r\nServer: {name}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n{connection}\r\n",
+            "HTTP/1.1 {status} {}\r\nServer: {name}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n{connection}\r\n",
+            reason(status),
             body.len()
         );
         Answer { head_bytes: head.len(), bytes: [head.as_bytes(), body].concat() }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{Duty, Peer};
+use super::{Duty, Peer, equivalent};
 use crate::config::Mode;
 use crate::lab::process::Launch;
 
@@ -38,7 +38,10 @@ fn configuration(duty: &Duty, option: &str) -> String {
         Mode::Tcp => ("tcp", ""),
         Mode::Http => ("http", "http-reuse always"),
     };
-    let servers = duty.for_each_backend(|number, backend| format!("    server b{number} {backend}\n"));
+    let servers = duty.for_each_backend(|number, backend| {
+        format!("    server b{number} {backend} weight {}\n", duty.weight(number))
+    });
+    let balance = equivalent("haproxy", &duty.policy).unwrap_or("balance roundrobin");
     format!(
         "global
     maxconn 9500
@@ -57,7 +60,7 @@ defaults
     {option}
 listen front
     bind {listen} backlog 8192
-    balance roundrobin
+    {balance}
 {servers}",
         threads = duty.workers,
         listen = duty.listen,

@@ -8,6 +8,7 @@ mod haproxy;
 mod nginx;
 mod ours;
 mod pingora;
+mod policies;
 mod sozu;
 mod traefik;
 
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub use ours::launch as launch_lbproxy;
+pub use policies::equivalent;
 
 use super::process::{self, Launch};
 use crate::config::Mode;
@@ -35,6 +37,10 @@ pub struct Duty {
     pub listen: SocketAddr,
     /// Where they are to end up, each in turn.
     pub backends: Vec<SocketAddr>,
+    /// Their weights; empty if they are alike. Understood by lbproxy, HAProxy and nginx.
+    pub weights: Vec<u32>,
+    /// How to choose among them, by lbproxy's name for it. Understood by the same.
+    pub policy: String,
     /// Threads or processes to do it with, 1 or more.
     pub workers: usize,
     /// A directory of its own, for its configuration and whatever else it writes; an absolute path.
@@ -47,6 +53,11 @@ impl Duty {
         let path = self.directory.join(name);
         fs::write(&path, text)?;
         Ok(path)
+    }
+
+    /// The weight of a backend, by its number.
+    fn weight(&self, number: usize) -> u32 {
+        self.weights.get(number).copied().unwrap_or(1)
     }
 
     /// What `line` makes of each backend and its number, from 0 on, one after the other.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{Duty, Peer};
+use super::{Duty, Peer, equivalent};
 use crate::config::Mode;
 use crate::lab::process::Launch;
 
@@ -35,11 +35,13 @@ fn configuration(duty: &Duty, module: bool) -> String {
         count => (format!("worker_processes {count};"), " reuseport"),
     };
     let listen = format!("listen {} backlog=8192{reuseport};", duty.listen);
-    let servers = duty.for_each_backend(|_, backend| format!(" server {backend};"));
+    let servers =
+        duty.for_each_backend(|number, backend| format!(" server {backend} weight={};", duty.weight(number)));
+    let method = equivalent("nginx", &duty.policy).unwrap_or("");
     let service = match duty.mode {
         Mode::Tcp => format!(
             "stream {{
-    upstream u {{{servers} }}
+    upstream u {{ {method}{servers} }}
     server {{ {listen} proxy_pass u; }}
 }}
 "
@@ -49,7 +51,7 @@ fn configuration(duty: &Duty, module: bool) -> String {
     access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
     client_body_temp_path {directory}/t1; proxy_temp_path {directory}/t2; fastcgi_temp_path {directory}/t3;
     uwsgi_temp_path {directory}/t4; scgi_temp_path {directory}/t5;
-    upstream u {{{servers} keepalive 256; keepalive_requests 100000000; }}
+    upstream u {{ {method}{servers} keepalive 256; keepalive_requests 100000000; }}
     server {{
         {listen}
         location / {{ proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ''; }}

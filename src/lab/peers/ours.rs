@@ -15,10 +15,17 @@ pub fn launch(program: &Path, duty: &Duty, extra: &[String]) -> Launch {
         Mode::Http => "http",
     };
     let mut arguments: Vec<String> =
-        ["--quiet", "--policy", "round_robin", "--mode", mode].map(Into::into).into();
+        ["--quiet", "--policy", &duty.policy, "--mode", mode].map(Into::into).into();
     arguments.extend(["--listen".into(), duty.listen.to_string()]);
     arguments.extend(["--workers".into(), duty.workers.to_string()]);
-    arguments.extend(duty.backends.iter().flat_map(|backend| ["--backend".into(), backend.to_string()]));
+    arguments.extend(duty.backends.iter().enumerate().flat_map(|(number, backend)| {
+        // A backend with a name has the same clients in every run, whatever its port.
+        let more = match duty.weights.get(number) {
+            Some(weight) => format!(",weight={weight},name=b{}", number + 1),
+            None => String::new(),
+        };
+        ["--backend".into(), format!("{backend}{more}")]
+    }));
     if duty.mode == Mode::Http {
         arguments.extend(["--keep-alive-timeout-ms".into(), "600000".into()]);
     }

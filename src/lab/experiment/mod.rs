@@ -1,0 +1,186 @@
+//! `experiment`: every test of what a policy does, in one command, with pictures.
+//!
+//! ```text
+//! tests (what to do) ─▶ plan (who does it, when, for how long) ─▶ trial: company + clients ─▶ results ─▶ checks
+//!                                                                                               └─▶ report
+//! ```
+//!
+//! A [trial](trial) is one test, done once by one proxy with one policy: fresh [backends and proxy](company), clients, and
+//! everything stopped at its end. Rounds are interleaved, so that whatever drifts on the machine meets everybody alike.
+//! What is counted comes from the backends' own statistics and from the clients, so it means the same whoever the proxy is.
+//!
+//! Backends, clients and lbproxy are this program itself, started under another name ([`programs`]): what is measured is
+//! what was built with it, and `cargo run --bin experiment` needs nothing else to be built.
+
+mod arguments;
+mod charts;
+mod checks;
+mod clients;
+mod commands;
+mod company;
+mod members;
+mod monitor;
+mod page;
+mod plan;
+pub mod programs;
+mod results;
+mod tables;
+mod tests;
+mod trial;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+pub use arguments::Arguments;
+
+use self::commands::Commands;
+use self::monitor::Monitor;
+use self::plan::{Plan, Who};
+use self::results::{Machine, Results, Settings};
+use self::trial::Bench;
+use super::cpus::{Cpus, Placement};
+use super::peers::PEERS;
+use super::{process, usage};
+use crate::net::os;
+
+/// Runs what the arguments ask for, and returns whether all checks hold.
+///
+/// # Errors
+/// An argument that makes no sense, or something without which nothing can be measured. A trial that fails is no error,
+/// but a check that does not hold.
+pub fn run(arguments: &Arguments) -> Result<bool, String> {
+    if arguments.list {
+        print!("{}", tests::list());
+        return Ok(true);
+    }
+    let (contestants, missing) = contestants(&arguments.against)?;
+    let plan = Plan::new(arguments, &contestants)?;
+    os::raise_fd_limit();
+    let out = folder(arguments.out.as_deref())?;
+    process::end_all_on_signal().map_err(|error| format!("cannot handle signals: {error}"))?;
+    let placement = Placement::new(&Cpus::allowed()?, 1);
+    placement.load.pin()?;
+    let host = host();
+    let monitor = Monitor::start(&out.join(format!("cpu_usage.txt {host}")))
+        .map_err(|error| format!("cannot watch the CPUs: {error}"))?;
+    let mut bench = Bench::new(&out, placement)?;
+    let mut results = Results {
+        machine: machine(host),
+        settings: settings(arguments, &plan),
+        tests: plan.tests.iter().map(|test| test.title()).collect(),
+        contestants: plan.who.iter().map(Who::label).collect(),
+        missing,
+        ..Results::default()
+    };
+    let bar = progress(plan.total_ms());
+    for step in &plan.steps {
+        bar.set_message(format!("{}: {}", step.test.name, step.who.label()));
+        results.samples.push(bench.trial(step));
+        bar.inc(step.planned_ms());
+    }
+    bar.finish_and_clear();
+    results.cpu_percent = monitor.stop();
+    results.checks = checks::all(&plan.tests, &results);
+    results.checks.push(bench.nothing_is_left());
+    write_all(&out, &results, bench.commands())?;
+    print!("{}", tables::summary(&results));
+    println!("\nOpen {}", out.join("report.html").display());
+    Ok(results.checks.iter().all(|check| check.holds))
+}
+
+fn settings(arguments: &Arguments, plan: &Plan) -> Settings {
+    Settings {
+        full: arguments.full,
+        rounds: plan.rounds,
+        seconds: plan.seconds,
+        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// Who is there of those asked for; and how to get the others.
+fn contestants(wanted: &[String]) -> Result<(Vec<&'static str>, Vec<String>), String> {
+    let (mut there, mut missing) = (vec!["lbproxy"], Vec::new());
+    for name in wanted {
+        let comparable = ["haproxy", "nginx"];
+        let peer = PEERS.iter().find(|peer| peer.name == name && comparable.contains(&peer.name));
+        let peer = peer.ok_or_else(|| format!("--against {name}: there is {}", comparable.join(" and ")))?;
+        match peer.find() {
+            Some(_) => there.push(peer.name),
+            None => missing.push(format!("{name} is not on PATH: {}", peer.hint)),
+        }
+    }
+    Ok((there, missing))
+}
+
+/// Makes the folder of a run; one that has something in it is not touched.
+fn folder(wanted: Option<&Path>) -> Result<PathBuf, String> {
+    let path = match wanted {
+        Some(path) => path.to_owned(),
+        None => format!("experiment-{}", date("+%Y-%m-%d-%H%M%S")).into(),
+    };
+    let cannot = |error| format!("--out {}: {error}", path.display());
+    fs::create_dir_all(&path).map_err(cannot)?;
+    if fs::read_dir(&path).map_err(cannot)?.next().is_some() {
+        return Err(format!(
+            "--out {}: it is not empty; name another folder, or remove this one",
+            path.display()
+        ));
+    }
+    path.canonicalize().map_err(cannot)
+}
+
+fn write_all(out: &Path, results: &Results, commands: &Commands) -> Result<(), String> {
+    let json = serde_json::to_string_pretty(results).map_err(|error| format!("results.json: {error}"))?;
+    for (name, text) in [
+        ("results.json", json + "\n"),
+        ("commands.sh", commands.script()),
+        ("report.html", page::html(results, commands)),
+    ] {
+        let path = out.join(name);
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let charts = out.join("charts");
+    fs::create_dir(&charts).map_err(|error| format!("{}: {error}", charts.display()))?;
+    for (name, picture) in charts::all(results) {
+        let path = charts.join(format!("{name}.svg"));
+        fs::write(&path, picture.standalone()).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn progress(total_ms: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total_ms);
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    match ProgressStyle::with_template("{wide_bar} {percent} %, {eta} left  {msg:32!}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn machine(host: String) -> Machine {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    Machine {
+        host,
+        date: date("+%F %T"),
+        kernel: kernel.trim().to_owned(),
+        cpu: model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()).to_owned(),
+        cpus: usage::cpus().unwrap_or(0),
+    }
+}
+
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain: String =
+        name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || ".-_".contains(*c)).collect();
+    if plain.is_empty() { "localhost".into() } else { plain }
+}
+
+fn date(format: &str) -> String {
+    let output = Command::new("date").args(["--utc", format]).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
