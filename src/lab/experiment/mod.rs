@@ -5,7 +5,7 @@
 //!                                                                                               └─▶ report
 //! ```
 //!
-//! A [trial](trial) is one test, done once by one proxy with one policy: fresh [backends and proxy](company), clients, and
+//! A trial is one test, done once by one proxy with one policy: fresh backends and proxy (`company`), clients, and
 //! everything stopped at its end. Rounds are interleaved, so that whatever drifts on the machine meets everybody alike.
 //! What is counted comes from the backends' own statistics and from the clients, so it means the same whoever the proxy is.
 //!
