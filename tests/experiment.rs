@@ -140,9 +140,10 @@ fn an_interrupted_run_leaves_nothing_running() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A load generator runs: so does everything else.
-    let loaded =
-        process::until(DEADLINE, || processes_with(&word).iter().any(|line| line.contains("loadgen")));
+    // Both load generators run: so does everything else.
+    let loaded = process::until(DEADLINE, || {
+        processes_with(&word).iter().filter(|line| line.contains("loadgen")).count() >= 2
+    });
     let running = processes_with(&word).len();
     let signalled = kill_process(Pid::from_child(&child), Signal::INT);
     let ended = process::until(DEADLINE, || child.try_wait().unwrap().is_some());
