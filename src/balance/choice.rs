@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use super::bound::Bound;
 use super::pool::{Backend, Pool};
 use super::tried::Tried;
 
@@ -13,17 +14,24 @@ pub struct Choice<'a> {
     tried: &'a Tried,
     now_ms: u64,
     ignore_backoff: bool,
+    bound: Option<Bound>,
 }
 
 impl<'a> Choice<'a> {
     /// `client` is canonical already: no IPv4-mapped IPv6 from here on.
     pub(super) fn new(pool: &'a Pool, client: IpAddr, tried: &'a Tried, now: Instant) -> Choice<'a> {
-        Choice { pool, client, tried, now_ms: pool.millis(now), ignore_backoff: false }
+        Choice { pool, client, tried, now_ms: pool.millis(now), ignore_backoff: false, bound: None }
     }
 
     /// Lets backends in back-off count as available.
     pub(super) fn ignore_backoff(&mut self) {
         self.ignore_backoff = true;
+    }
+
+    /// Leaves out backends with more than `percent` of their share of the load of those available; `None`: no longer.
+    pub(super) fn set_bound(&mut self, percent: Option<u32>) {
+        self.bound = None;
+        self.bound = percent.map(|percent| Bound::among(percent, self.available().map(|(_, backend)| backend)));
     }
 
     /// Milliseconds since the pool's base.
@@ -41,8 +49,8 @@ impl<'a> Choice<'a> {
         self.pool
     }
 
-    /// Whether the backend at this position may be picked: it has weight, was not tried for this client, and is
-    /// not in back-off. One whose trial is due counts: the claim comes after the pick.
+    /// Whether the backend at this position may be picked: it has weight, was not tried for this client, is not in
+    /// back-off, and has room if the load is bounded. One whose trial is due counts: the claim comes after the pick.
     pub fn is_available(&self, index: usize) -> bool {
         self.may_pick(&self.pool.backends()[index])
     }
@@ -57,5 +65,6 @@ impl<'a> Choice<'a> {
         backend.weight > 0
             && (self.ignore_backoff || !backend.penalty().passed_over(self.now_ms))
             && !self.tried.contains(backend.id)
+            && self.bound.as_ref().is_none_or(|bound| bound.has_room(backend))
     }
 }

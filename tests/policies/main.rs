@@ -7,6 +7,7 @@ mod fewest_connections;
 mod ip_hashing;
 mod maglev;
 mod outages;
+mod peak_ewma;
 mod penalties;
 mod random;
 mod round_robin;

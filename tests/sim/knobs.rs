@@ -24,8 +24,8 @@ pub enum Mood {
 }
 
 /// Those of the registry.
-const POLICIES: [&str; 6] =
-    ["round_robin", "fewest_connections", "ip_hashing", "random", "two_choices", "maglev"];
+const POLICIES: [&str; 7] =
+    ["round_robin", "fewest_connections", "ip_hashing", "random", "two_choices", "maglev", "peak_ewma"];
 
 /// The nature of the simulated network, proxy and peers.
 #[derive(Debug)]

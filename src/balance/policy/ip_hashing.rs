@@ -16,6 +16,7 @@ use super::{Choice, Entry, Policy, client};
 pub(super) const ENTRY: Entry = Entry {
     name: "ip_hashing",
     summary: "The same client address always to the same backend. For backends that keep something per client.",
+    keyed: true,
     build: |_| Box::new(IpHashing),
 };
 

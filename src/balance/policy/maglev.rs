@@ -24,6 +24,7 @@ use crate::balance::{Backend, Pool};
 pub(super) const ENTRY: Entry = Entry {
     name: "maglev",
     summary: "Like ip_hashing, with more even shares and one look at a table. For pools of dozens and more.",
+    keyed: true,
     build: |_| Box::new(Maglev { table: Vec::new() }),
 };
 

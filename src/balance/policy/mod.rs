@@ -8,12 +8,14 @@ mod ip_hashing;
 mod load;
 mod maglev;
 mod pair;
+mod peak_ewma;
 mod random;
 mod round_robin;
 mod two_choices;
 
 use super::choice::Choice;
-use super::pool::Pool;
+use super::latency::Sample;
+use super::pool::{Backend, Pool};
 
 /// How one worker chooses backends for one pool. State is the worker's own; what workers share is in the pool.
 pub trait Policy: Send {
@@ -25,6 +27,10 @@ pub trait Policy: Send {
     /// Runs for every connection: no allocation. Another worker may change loads, and even availability, meanwhile.
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize>;
 
+    /// Hears how long a backend took. For those that go by it; it runs for every answer, as `pick` does for every
+    /// connection. `now_ms` counts as that of [`Choice`] does.
+    fn observe(&mut self, _backend: &Backend, _sample: Sample, _now_ms: u64) {}
+
     /// Fits the policy to a pool: called before the first pick, and whenever membership has changed since.
     fn rebuild(&mut self, _pool: &Pool) {}
 }
@@ -35,6 +41,9 @@ pub struct Entry {
     pub name: &'static str,
     /// One line: what it does, and when to use it.
     pub summary: &'static str,
+    /// The client decides: the same one gets the same backend whenever it can. Such a policy can be bounded
+    /// (`max_load_percent`); one that goes by load needs no bound.
+    pub keyed: bool,
     /// Makes a fresh one.
     pub build: fn(Seed) -> Box<dyn Policy>,
 }
@@ -44,6 +53,7 @@ pub const REGISTRY: &[Entry] = &[
     round_robin::ENTRY,
     fewest_connections::ENTRY,
     two_choices::ENTRY,
+    peak_ewma::ENTRY,
     ip_hashing::ENTRY,
     maglev::ENTRY,
     random::ENTRY,
@@ -52,6 +62,11 @@ pub const REGISTRY: &[Entry] = &[
 /// The names in the registry, in order.
 pub fn names() -> impl Iterator<Item = &'static str> {
     REGISTRY.iter().map(|entry| entry.name)
+}
+
+/// The names of those whose choice is the client's, in order.
+pub fn keyed() -> impl Iterator<Item = &'static str> {
+    REGISTRY.iter().filter(|entry| entry.keyed).map(|entry| entry.name)
 }
 
 /// A fresh policy by its name, `None` if the registry has no such name.
