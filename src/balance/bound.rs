@@ -9,22 +9,21 @@
 use super::pool::Backend;
 
 /// The bound of this moment: other workers change what it is made of.
-#[derive(Clone, Copy, Default)]
 pub(super) struct Bound {
-    percent: u128,
+    percent: u32,
     /// Of all that take part.
-    weight: u128,
+    weight: u64,
     /// The same, and the new one.
-    connections: u128,
+    connections: u64,
 }
 
 impl Bound {
     /// The bound for these backends.
     pub(super) fn among<'a>(percent: u32, backends: impl Iterator<Item = &'a Backend>) -> Bound {
-        let mut bound = Bound { percent: percent.into(), weight: 0, connections: 1 };
+        let mut bound = Bound { percent, weight: 0, connections: 1 };
         for backend in backends {
-            bound.weight += u128::from(backend.weight);
-            bound.connections += u128::from(backend.connections());
+            bound.weight += u64::from(backend.weight);
+            bound.connections += u64::from(backend.connections());
         }
         bound
     }
@@ -32,7 +31,7 @@ impl Bound {
     /// Whether the backend may take one more: its connections are fewer than percent ÷ 100 × its share, which is to be
     /// rounded up, and so need not be rounded.
     pub(super) fn has_room(&self, backend: &Backend) -> bool {
-        let taken = u128::from(backend.connections()) * 100 * self.weight;
-        taken < self.percent * u128::from(backend.weight) * self.connections
+        let taken = u128::from(backend.connections()) * 100 * u128::from(self.weight);
+        taken < u128::from(self.percent) * u128::from(backend.weight) * u128::from(self.connections)
     }
 }

@@ -20,7 +20,8 @@ pub struct Choice<'a> {
 impl<'a> Choice<'a> {
     /// `client` is canonical already: no IPv4-mapped IPv6 from here on.
     pub(super) fn new(pool: &'a Pool, client: IpAddr, tried: &'a Tried, now: Instant) -> Choice<'a> {
-        Choice { pool, client, tried, now_ms: pool.millis(now), ignore_backoff: false, bound: None }
+        let now_ms = pool.millis(now);
+        Choice { pool, client, tried, now_ms, ignore_backoff: false, bound: None }
     }
 
     /// Lets backends in back-off count as available.
@@ -28,10 +29,10 @@ impl<'a> Choice<'a> {
         self.ignore_backoff = true;
     }
 
-    /// Leaves out backends with more than `percent` of their share of the load of those available; `None`: no longer.
+    /// Bounds the load of each backend to `percent` of its share among those available; `None`: no longer.
     pub(super) fn set_bound(&mut self, percent: Option<u32>) {
-        self.bound = None;
-        self.bound = percent.map(|percent| Bound::among(percent, self.available().map(|(_, backend)| backend)));
+        self.bound =
+            percent.map(|percent| Bound::among(percent, self.available().map(|(_, backend)| backend)));
     }
 
     /// Milliseconds since the pool's base.
@@ -49,8 +50,8 @@ impl<'a> Choice<'a> {
         self.pool
     }
 
-    /// Whether the backend at this position may be picked: it has weight, was not tried for this client, is not in
-    /// back-off, and has room if the load is bounded. One whose trial is due counts: the claim comes after the pick.
+    /// Whether the backend at this position may be picked: it has weight, was not tried for this client, and is
+    /// not in back-off. One whose trial is due counts: the claim comes after the pick.
     pub fn is_available(&self, index: usize) -> bool {
         self.may_pick(&self.pool.backends()[index])
     }
@@ -61,10 +62,15 @@ impl<'a> Choice<'a> {
         backends.filter(|(_, backend)| self.may_pick(backend))
     }
 
+    /// Whether the backend has room for this client, where the load is bounded. For policies that can be, see
+    /// [`Entry::keyed`](super::policy::Entry::keyed): such a one picks nobody without.
+    pub fn has_room(&self, backend: &Backend) -> bool {
+        self.bound.as_ref().is_none_or(|bound| bound.has_room(backend))
+    }
+
     pub(super) fn may_pick(&self, backend: &Backend) -> bool {
         backend.weight > 0
             && (self.ignore_backoff || !backend.penalty().passed_over(self.now_ms))
             && !self.tried.contains(backend.id)
-            && self.bound.as_ref().is_none_or(|bound| bound.has_room(backend))
     }
 }

@@ -9,7 +9,7 @@
 //! Silence says less the more a backend has to answer: with n in flight, it takes n + 1 times as long to forget. Else
 //! one that hangs would look better and better.
 //!
-//! The whole state is one word, the estimate beside the millisecond of the last sample, so that the workers share it
+//! The whole state is one word, the estimate and the millisecond of its last sample, so that the workers share it
 //! without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -21,83 +21,107 @@ const DECAY_MS: f64 = 10_000.0;
 const UNKNOWN: u64 = 0;
 /// What is faster looks like this: less than a turn of the loop tells apart.
 const LEAST_S: f32 = 1e-6;
+/// What a backend looks like whose first answer is a failure.
+const FIRST_FAILURE_S: f32 = 1.0;
+/// Further failures make an estimate no larger than this: it is forgotten within a minute or so.
+const FAILURES_MOST_S: f32 = 10.0;
 
-/// What a session learnt about a backend.
+/// What came of asking a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sample {
-    /// It answered, so long after it was asked.
-    Answer(Duration),
-    /// It answered that it cannot: as fast as that may be, it is no reason to think better of the backend.
-    Failure(Duration),
-    /// So long it was waited for, connecting or answering, and no answer came yet: one would have taken longer.
-    Wait(Duration),
+    /// An answer.
+    Answer,
+    /// An answer that says that it cannot. As fast as that may be, it is no reason to think better of the backend.
+    Failure,
+    /// Nothing but the time that was waited, for a connection or an answer: one would have taken longer.
+    Wait,
 }
 
 /// The estimate for one backend. Shared by all workers.
-pub(super) struct Latency {
-    /// Seconds as the bits of an `f32`, above the low half of the milliseconds since the pool's base.
-    word: AtomicU64,
-}
+pub(super) struct Latency(AtomicU64);
 
 impl Latency {
     /// Nothing known.
     pub(super) fn new() -> Latency {
-        Latency { word: AtomicU64::new(UNKNOWN) }
+        Latency(AtomicU64::new(UNKNOWN))
     }
 
-    /// Takes a sample in.
-    pub(super) fn observe(&self, sample: Sample, now_ms: u64) {
+    /// Takes in a sample, which took so long.
+    pub(super) fn observe(&self, sample: Sample, time: Duration, now_ms: u64) {
         // `Err` says that the sample changed nothing: the cache line stays shared among the workers.
-        let _ = self.word.fetch_update(Relaxed, Relaxed, |word| after(word, sample, now_ms));
+        let _ = self.0.fetch_update(Relaxed, Relaxed, |word| after(word, sample, time.as_secs_f32(), now_ms));
     }
 
     /// Seconds that an answer is expected to take, `None` before the first one. `in_flight` is what it has to answer.
     pub(super) fn seconds(&self, in_flight: u32, now_ms: u64) -> Option<f64> {
-        let word = self.word.load(Relaxed);
+        let word = self.0.load(Relaxed);
         if word == UNKNOWN {
             return None;
         }
+        let estimate = Estimate::unpack(word);
         let memory_ms = DECAY_MS * (f64::from(in_flight) + 1.0);
-        Some(f64::from(estimate(word)) * (-silence_ms(word, now_ms) / memory_ms).exp())
+        Some(f64::from(estimate.seconds) * (-estimate.silence_ms(now_ms) / memory_ms).exp())
+    }
+}
+
+/// What one word says.
+#[derive(PartialEq)]
+struct Estimate {
+    seconds: f32,
+    /// The last answer was a failure.
+    failed: bool,
+    /// When the last sample came: the low half of the milliseconds since the pool's base.
+    at_ms: u32,
+}
+
+impl Estimate {
+    fn unpack(word: u64) -> Estimate {
+        let seconds = f32::from_bits((word >> 32) as u32);
+        Estimate { seconds: seconds.abs(), failed: seconds.is_sign_negative(), at_ms: word as u32 }
+    }
+
+    /// Time has no sign, which leaves its bit for the failure.
+    fn pack(&self) -> u64 {
+        let seconds = if self.failed { -self.seconds } else { self.seconds };
+        u64::from(seconds.to_bits()) << 32 | u64::from(self.at_ms)
+    }
+
+    /// Half a word counts 49 days; a longer silence looks shorter, and is forgotten a little later.
+    fn silence_ms(&self, now_ms: u64) -> f64 {
+        f64::from((now_ms as u32).wrapping_sub(self.at_ms))
     }
 }
 
 /// The word that follows, `None` if it stays.
-fn after(word: u64, sample: Sample, now_ms: u64) -> Option<u64> {
-    let last = estimate(word);
+fn after(word: u64, sample: Sample, time_s: f32, now_ms: u64) -> Option<u64> {
+    let (last, at_ms) = (Estimate::unpack(word), now_ms as u32);
     let next = match sample {
-        Sample::Answer(time) => {
-            let time = time.as_secs_f32().max(LEAST_S);
-            if word == UNKNOWN || time >= last {
-                time
+        Sample::Answer => {
+            let time_s = time_s.max(LEAST_S);
+            let seconds = if word == UNKNOWN || time_s >= last.seconds {
+                time_s
             } else {
-                let kept = (-silence_ms(word, now_ms) / DECAY_MS).exp() as f32;
-                last * kept + time * (1.0 - kept)
-            }
+                let kept = (-last.silence_ms(now_ms) / DECAY_MS).exp() as f32;
+                last.seconds * kept + time_s * (1.0 - kept)
+            };
+            Estimate { seconds, failed: false, at_ms }
         }
-        // Neither says how long an answer would take, so neither makes a backend known.
-        Sample::Failure(_) | Sample::Wait(_) if word == UNKNOWN => return None,
-        // What silence forgave counts again, or a backend that does nothing but fail would soon look like the fastest.
-        Sample::Failure(time) => last.max(time.as_secs_f32()),
-        Sample::Wait(time) if time.as_secs_f32() > last => time.as_secs_f32(),
-        Sample::Wait(_) => return None,
+        Sample::Failure if word == UNKNOWN => {
+            Estimate { seconds: FIRST_FAILURE_S.max(time_s), failed: true, at_ms }
+        }
+        Sample::Failure => {
+            // One may be the request's fault, and takes back what silence forgave. Each further one in a row doubles
+            // the estimate, or a backend that does nothing but fail, having nothing to do, would get all it can.
+            let factor = if last.failed { 2.0 } else { 1.0 };
+            let raised = (last.seconds * factor).min(FAILURES_MOST_S);
+            Estimate { seconds: raised.max(last.seconds).max(time_s), failed: true, at_ms }
+        }
+        // It does not say how long an answer would take, so it makes nobody known.
+        Sample::Wait if word == UNKNOWN || time_s <= last.seconds => return None,
+        Sample::Wait => Estimate { seconds: time_s, failed: last.failed, at_ms },
     };
-    let new = pack(next, now_ms);
-    (new != word).then_some(new)
-}
-
-fn pack(seconds: f32, now_ms: u64) -> u64 {
-    u64::from(seconds.to_bits()) << 32 | u64::from(now_ms as u32)
-}
-
-/// In seconds; 0 for [`UNKNOWN`].
-fn estimate(word: u64) -> f32 {
-    f32::from_bits((word >> 32) as u32)
-}
-
-/// Since the last sample. Half a word counts 49 days; a longer silence looks shorter, and is forgotten a little later.
-fn silence_ms(word: u64, now_ms: u64) -> f64 {
-    f64::from((now_ms as u32).wrapping_sub(word as u32))
+    let next = next.pack();
+    (next != word).then_some(next)
 }
 
 #[cfg(test)]
@@ -109,10 +133,10 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// The estimate in milliseconds, after these samples at these milliseconds.
-    fn after_all(samples: &[(u64, Sample)], in_flight: u32, now_ms: u64) -> Option<f64> {
+    /// The estimate in milliseconds, after these samples: each when it came, what, and how many milliseconds it took.
+    fn after_all(samples: &[(u64, Sample, u64)], in_flight: u32, now_ms: u64) -> Option<f64> {
         let latency = Latency::new();
-        samples.iter().for_each(|&(at_ms, sample)| latency.observe(sample, at_ms));
+        samples.iter().for_each(|&(at_ms, sample, time_ms)| latency.observe(sample, ms(time_ms), at_ms));
         latency.seconds(in_flight, now_ms).map(|seconds| seconds * 1000.0)
     }
 
@@ -123,12 +147,12 @@ mod tests {
 
     #[test]
     fn a_peak_is_believed_at_once_and_forgotten_in_time() {
-        let peak = [(0, Answer(ms(10))), (5, Answer(ms(1000)))];
+        let peak = [(0, Answer, 10), (5, Answer, 1000)];
         assert_about(after_all(&peak, 0, 5), 1000.0);
         assert_about(after_all(&peak, 0, 10_005), 1000.0 / std::f64::consts::E);
         // Faster answers take its place at the same pace, whether they are many or few.
         for every_ms in [1, 10, 1000] {
-            let answers = (1..=10_000 / every_ms).map(|n| (5 + n * every_ms, Answer(ms(10))));
+            let answers = (1..=10_000 / every_ms).map(|n| (5 + n * every_ms, Answer, 10));
             let samples: Vec<_> = peak.into_iter().chain(answers).collect();
             assert_about(after_all(&samples, 0, 10_005), 10.0 + 990.0 / std::f64::consts::E);
         }
@@ -136,36 +160,42 @@ mod tests {
 
     #[test]
     fn silence_says_less_the_more_there_is_to_answer() {
-        let peak = [(0, Answer(ms(1000)))];
-        assert_about(after_all(&peak, 3, 40_000), 1000.0 / std::f64::consts::E);
+        assert_about(after_all(&[(0, Answer, 1000)], 3, 40_000), 1000.0 / std::f64::consts::E);
     }
 
     #[test]
-    fn only_an_answer_makes_a_backend_known() {
-        for sample in [Failure(ms(7)), Wait(ms(7))] {
-            assert_eq!(after_all(&[(0, sample)], 0, 0), None, "{sample:?}");
-        }
-        assert_about(after_all(&[(0, Answer(Duration::ZERO))], 0, 0), 0.001);
+    fn a_wait_makes_nobody_known_and_only_raises() {
+        assert_eq!(after_all(&[(0, Wait, 7)], 0, 0), None);
+        assert_about(after_all(&[(0, Answer, 100), (9, Wait, 200)], 0, 9), 200.0);
+        assert_about(after_all(&[(0, Answer, 100), (20_000, Wait, 1)], 0, 20_000), 100.0 * (-2.0_f64).exp());
     }
 
     #[test]
-    fn neither_a_failure_nor_a_wait_ever_lowers_the_estimate() {
-        for sample in [Failure, Wait] {
-            assert_about(after_all(&[(0, Answer(ms(100))), (9, sample(ms(1)))], 0, 9), 100.0);
-            assert_about(after_all(&[(0, Answer(ms(100))), (9, sample(ms(200)))], 0, 9), 200.0);
+    fn a_failure_never_lowers_the_estimate_and_in_a_row_they_double_it() {
+        assert_about(after_all(&[(0, Failure, 1)], 0, 0), 1000.0);
+        assert_about(after_all(&[(0, Answer, 100), (9, Failure, 200)], 0, 9), 200.0);
+        assert_about(after_all(&[(0, Answer, 100), (20_000, Failure, 1)], 0, 20_000), 100.0);
+        for (failures, expected_ms) in [(1, 100.0), (2, 200.0), (3, 400.0), (20, 10_000.0)] {
+            let samples: Vec<_> =
+                std::iter::once((0, Answer, 100)).chain((0..failures).map(|n| (n, Failure, 1))).collect();
+            assert_about(after_all(&samples, 0, failures - 1), expected_ms);
         }
-        let long_after = |sample| after_all(&[(0, Answer(ms(100))), (20_000, sample)], 0, 20_000);
-        assert_about(long_after(Failure(ms(1))), 100.0);
-        assert_about(long_after(Wait(ms(1))), 100.0 * (-2.0_f64).exp());
+        // An answer in between begins a new row, and a long wait no less.
+        let between =
+            |sample| after_all(&[(0, Answer, 100), (0, Failure, 1), (0, sample, 100), (0, Failure, 1)], 0, 0);
+        assert_about(between(Answer), 100.0);
+        assert_about(between(Wait), 200.0);
+        assert_about(after_all(&[(0, Answer, 30_000), (0, Failure, 1), (0, Failure, 1)], 0, 0), 30_000.0);
     }
 
     #[test]
     fn extreme_times_and_instants_are_harmless() {
         let last = u64::from(u32::MAX);
-        assert_about(after_all(&[(last, Answer(ms(100)))], 0, last + 1), 100.0);
-        assert_eq!(after_all(&[(0, Answer(ms(100)))], 0, last), Some(0.0));
-        let longest = after_all(&[(0, Answer(Duration::MAX))], u32::MAX, 0).expect("known");
-        assert!(longest.is_finite() && longest > 1e22);
+        assert_about(after_all(&[(last, Answer, 100)], 0, last + 1), 100.0);
+        assert_about(after_all(&[(0, Answer, 0)], 0, 0), 0.001);
+        assert!(after_all(&[(0, Answer, 100)], 0, last).expect("known") >= 0.0);
+        let longest = after_all(&[(0, Answer, u64::MAX)], u32::MAX, 0).expect("known");
+        assert!(longest.is_finite() && longest > 1e18);
     }
 
     /// Every worker's sample counts: of many at once, the peak is what is left.
@@ -177,7 +207,7 @@ mod tests {
                 let latency = &latency;
                 scope.spawn(move || {
                     for n in 0..10_000 {
-                        latency.observe(Answer(ms(1 + (n * 7 + worker * 2503) % 9973)), 0);
+                        latency.observe(Answer, ms(1 + (n * 7 + worker * 2503) % 9973), 0);
                     }
                 });
             }

@@ -61,9 +61,9 @@ impl Balancer {
         self.max_load_percent = percent;
     }
 
-    /// Tells the policy how long a backend of this pool took.
-    pub fn observe(&mut self, backend: &Backend, sample: Sample, now: Instant) {
-        self.policy.observe(backend, sample, self.pool.millis(now));
+    /// Tells the policy what came, by `now`, of what a backend of this pool was asked at `since`.
+    pub fn observe(&mut self, backend: &Backend, sample: Sample, since: Instant, now: Instant) {
+        self.policy.observe(backend, sample, since, now);
     }
 
     /// Counts a request towards the retry budget.

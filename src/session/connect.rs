@@ -134,8 +134,8 @@ impl<S: Socket> Connect<S> {
                 match conn.socket.connected(target, conn.has_error()) {
                     Ok(()) => {
                         let began = pending.give_up_at - ctx.config.timeouts.connect;
-                        let wait = Sample::Wait(ctx.now - began);
-                        ctx.pools[seeker.pool].observe(pending.link.lease.backend(), wait, ctx.now);
+                        let (pool, backend) = (&mut ctx.pools[seeker.pool], pending.link.lease.backend());
+                        pool.observe(backend, Sample::Wait, began, ctx.now);
                         return Outcome::Connected(pending.link);
                     }
                     Err(error) if broke_afterwards(&error) => {

@@ -107,8 +107,8 @@ impl<N: Net> Tcp<N> {
                     let verdict = duplex.turn(&mut self.client, ctx);
                     let after = duplex.moved_bytes();
                     if after.1 > before.1 && std::mem::replace(&mut self.asked, false) {
-                        let answer = Sample::Answer(ctx.now - last_activity);
-                        ctx.pools[self.seeker.pool].observe(duplex.backend(), answer, ctx.now);
+                        let pool = &mut ctx.pools[self.seeker.pool];
+                        pool.observe(duplex.backend(), Sample::Answer, last_activity, ctx.now);
                     }
                     // Where a client has yet to read an answer, how long the next one takes is up to the client.
                     if after.0 > before.0 && duplex.owes_client_nothing() {

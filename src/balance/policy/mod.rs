@@ -13,6 +13,8 @@ mod random;
 mod round_robin;
 mod two_choices;
 
+use std::time::Instant;
+
 use super::choice::Choice;
 use super::latency::Sample;
 use super::pool::{Backend, Pool};
@@ -27,9 +29,9 @@ pub trait Policy: Send {
     /// Runs for every connection: no allocation. Another worker may change loads, and even availability, meanwhile.
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize>;
 
-    /// Hears how long a backend took. For those that go by it; it runs for every answer, as `pick` does for every
-    /// connection. `now_ms` counts as that of [`Choice`] does.
-    fn observe(&mut self, _backend: &Backend, _sample: Sample, _now_ms: u64) {}
+    /// Hears what came, by `now`, of what a backend was asked at `since`. For those that go by it: runs for every answer,
+    /// as `pick` does for every connection.
+    fn observe(&mut self, _backend: &Backend, _sample: Sample, _since: Instant, _now: Instant) {}
 
     /// Fits the policy to a pool: called before the first pick, and whenever membership has changed since.
     fn rebuild(&mut self, _pool: &Pool) {}
@@ -41,8 +43,8 @@ pub struct Entry {
     pub name: &'static str,
     /// One line: what it does, and when to use it.
     pub summary: &'static str,
-    /// The client decides: the same one gets the same backend whenever it can. Such a policy can be bounded
-    /// (`max_load_percent`); one that goes by load needs no bound.
+    /// The client decides: the same one gets the same backend whenever it can. The load of such a policy may be bounded
+    /// (`max_load_percent`), and it asks [`Choice::has_room`]; one that goes by load itself needs no bound.
     pub keyed: bool,
     /// Makes a fresh one.
     pub build: fn(Seed) -> Box<dyn Policy>,

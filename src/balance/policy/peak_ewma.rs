@@ -9,6 +9,8 @@
 //! A backend that has not answered yet has no estimate. Against such a one only loads are compared, as `two_choices`
 //! does: with an estimate of nothing a newcomer would get everything, with one of much it would get nothing.
 
+use std::time::Instant;
+
 use super::load::Load;
 use super::{Choice, Entry, Policy, pair};
 use crate::balance::{Backend, Sample};
@@ -35,8 +37,9 @@ impl Policy for PeakEwma {
         Some(better.unwrap_or(first).0)
     }
 
-    fn observe(&mut self, backend: &Backend, sample: Sample, now_ms: u64) {
-        backend.latency().observe(sample, now_ms);
+    fn observe(&mut self, backend: &Backend, sample: Sample, since: Instant, now: Instant) {
+        let time = now.saturating_duration_since(since);
+        backend.latency().observe(sample, time, backend.penalty().millis(now));
     }
 }
 

@@ -123,7 +123,7 @@ impl<N: Net> Http<N> {
     pub(super) fn note_wait(&self, link: &Link<N::Socket>, ctx: &mut Ctx<N>) {
         if self.awaits_response() {
             let pool = ctx.config.frontends[self.frontend].pool;
-            ctx.pools[pool].observe(link.lease.backend(), Sample::Wait(ctx.now - self.since), ctx.now);
+            ctx.pools[pool].observe(link.lease.backend(), Sample::Wait, self.since, ctx.now);
         }
     }
 

@@ -130,9 +130,9 @@ impl<N: Net> Http<N> {
         relay.link.lease.succeeded();
         // One that does not wait for the whole request says nothing about the time that one takes.
         if awaited && !matches!(head, Head::Interim) {
-            let time = ctx.now - self.since;
-            let sample = if facts.status < 500 { Sample::Answer(time) } else { Sample::Failure(time) };
-            ctx.pools[current.seeker.pool].observe(relay.link.lease.backend(), sample, ctx.now);
+            let sample = if facts.status < 500 { Sample::Answer } else { Sample::Failure };
+            let pool = &mut ctx.pools[current.seeker.pool];
+            pool.observe(relay.link.lease.backend(), sample, self.since, ctx.now);
         }
         if matches!(head, Head::Final) {
             relay.until_close = framing == Framing::UntilClose;
