@@ -19,6 +19,7 @@ fn pool(size: u16) -> Arc<Pool> {
         name: "bench".into(),
         policy: "",
         backends: (0..size).map(backend).collect(),
+        max_load_percent: None,
         sticky: None,
     };
     Arc::new(Pool::new(&config, &config::Timeouts::default(), net::os::now()))

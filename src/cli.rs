@@ -11,7 +11,7 @@ use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use log::LevelFilter;
 
-use crate::balance::policy::REGISTRY;
+use crate::balance::policy::{self, REGISTRY};
 use crate::config::{self, Config, Host, Overrides};
 use flags::Flags;
 
@@ -93,7 +93,8 @@ where
 
 fn resolve(flags: &Flags, policies: &[(&'static str, &str)], fd_limit: u64) -> Result<Command, Failure> {
     let names: Vec<&'static str> = policies.iter().map(|(name, _)| *name).collect();
-    let host = Host { policies: &names, fd_limit, lookup: config::system_lookup };
+    let keyed: Vec<&'static str> = policy::keyed().collect();
+    let host = Host { policies: &names, keyed: &keyed, fd_limit, lookup: config::system_lookup };
     let file = flags.config.as_deref();
     let text = file.map(read).transpose()?;
     let mut overrides = flags.overrides();

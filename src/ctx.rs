@@ -43,8 +43,9 @@ pub struct Ctx<N: Net> {
 impl<N: Net> Ctx<N> {
     /// The surroundings at the start of a worker.
     pub fn new(net: N, mut pools: Vec<Balancer>, config: Arc<Config>) -> Ctx<N> {
-        for pool in &mut pools {
+        for (pool, of_pool) in pools.iter_mut().zip(&config.pools) {
             pool.set_retry_budget(config.limits.retry_budget_percent);
+            pool.set_max_load(of_pool.max_load_percent);
         }
         Ctx {
             pools,

@@ -118,6 +118,7 @@ fn configuration(mode: Mode, backends: &[SocketAddr]) -> Config {
             name: "test".into(),
             policy: "round_robin",
             backends: backends.iter().map(backend).collect(),
+            max_load_percent: None,
             sticky: None,
         }],
         log: config::Log { access_format: config::AccessFormat::Combined },

@@ -303,7 +303,15 @@ fn mistakes_in_flags_are_one_line_each() {
         ),
         (
             "--backend 10.0.0.1:80 --policy rr",
-            "--policy: no policy is called \"rr\"; valid here: round_robin, fewest_connections, two_choices, ip_hashing, maglev, random",
+            "--policy: no policy is called \"rr\"; valid here: round_robin, fewest_connections, two_choices, peak_ewma, ip_hashing, maglev, random",
+        ),
+        (
+            "--backend 10.0.0.1:80 --max-load-percent 125",
+            "--max-load-percent: round_robin sends nobody to a backend of their own: remove it, or use a policy that does (ip_hashing, maglev)",
+        ),
+        (
+            "--backend 10.0.0.1:80 --policy maglev --max-load-percent 99",
+            "--max-load-percent: 99 is out of range: use 101 to 1000",
         ),
         (
             "--backend 10.0.0.1:80,wieght=2",
@@ -398,6 +406,7 @@ fn check_prints_what_resolves_to_the_same_again() {
         "--port 0 --listen [::1]:0 --backend 10.0.0.1:80,name=a,weight=0 --backend [::1]:80 --backoff-ms 40000",
         "--listen 127.0.0.1:80 --backend localhost:80 --policy fewest_connections --workers 4 --turn-bytes 70000",
         "--backend 10.0.0.1:80 --mode http --request-timeout-ms 9 --max-body-bytes 9 --max-target-bytes 100",
+        "--backend 10.0.0.1:80 --policy maglev --max-load-percent 125",
         "--backend 10.0.0.1:80 --mode http --trusted-proxy ::/1 --forwarded both --sticky-cookie a --buffer-bytes 9000",
     ] {
         let (text, _) = printed(&format!("{flags} --check"));
@@ -454,9 +463,9 @@ fn help_has_its_groups_every_policy_and_examples_that_work() {
         assert!(help.contains(heading), "no {heading:?} in\n{help}");
     }
     for policy in
-        ["round_robin: ", "fewest_connections: ", "two_choices: ", "ip_hashing: ", "maglev: ", "random: "]
+        ["round_robin", "fewest_connections", "two_choices", "peak_ewma", "ip_hashing", "maglev", "random"]
     {
-        assert!(help.contains(policy), "no {policy:?} in\n{help}");
+        assert!(help.contains(&format!("- {policy}: ")), "no {policy:?} in\n{help}");
     }
     for word in ["tcp", "http", "x_forwarded", "rfc7239", "both", "off", "combined", "json"] {
         assert!(help.contains(word), "no {word:?} in\n{help}");

@@ -12,11 +12,12 @@ use lbproxy::config::{
 use lbproxy::http::HeadLimits;
 use proptest::{prop_assert, proptest};
 
-const POLICIES: [&str; 6] =
-    ["round_robin", "fewest_connections", "two_choices", "ip_hashing", "maglev", "random"];
+const POLICIES: [&str; 7] =
+    ["round_robin", "fewest_connections", "two_choices", "peak_ewma", "ip_hashing", "maglev", "random"];
+const KEYED: [&str; 2] = ["ip_hashing", "maglev"];
 
 /// A host with plenty of descriptors and a resolver that knows four names.
-const HOST: Host = Host { policies: &POLICIES, fd_limit: 250_000, lookup: small_world };
+const HOST: Host = Host { policies: &POLICIES, keyed: &KEYED, fd_limit: 250_000, lookup: small_world };
 
 fn small_world(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let addresses: &[&str] = match host {

@@ -1,6 +1,6 @@
-//! The simulation, tested: the proxy is broken on purpose, in every way listed here, and each time `tests/sim` must
-//! notice. It takes minutes, so it only runs when asked for: `cargo test --test mutations -- --ignored`; with
-//! `MUTATION=words` only those whose name contains the words.
+//! The simulation, tested: the proxy is broken on purpose, in every way listed here, and each time `tests/sim`, or where
+//! a policy is broken `tests/policies`, must notice. It takes minutes, so it only runs when asked for:
+//! `cargo test --test mutations -- --ignored`; with `MUTATION=words` only those whose name contains the words.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,8 +33,38 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "maglev: send a client to its backend, available or not",
         file: "src/balance/policy/maglev.rs",
-        find: "if choice.is_available(index) {",
+        find: "if is_free {",
         replace: "if true {",
+    },
+    Mutation {
+        what: "POLICY: let a backend have one more than its bound",
+        file: "src/balance/bound.rs",
+        find: "        taken < u128",
+        replace: "        taken <= u128",
+    },
+    Mutation {
+        what: "POLICY: peak_ewma: average a peak like any other time",
+        file: "src/balance/latency.rs",
+        find: "if word == UNKNOWN || time_s >= last.seconds {",
+        replace: "if word == UNKNOWN {",
+    },
+    Mutation {
+        what: "POLICY: peak_ewma: take the time of an error for that of an answer",
+        file: "src/balance/latency.rs",
+        find: "Estimate { seconds: raised.max(last.seconds).max(time_s), failed: true, at_ms }",
+        replace: "Estimate { seconds: time_s + 0.0 * raised, failed: true, at_ms }",
+    },
+    Mutation {
+        what: "POLICY: peak_ewma: let a backend that hangs look better and better",
+        file: "src/balance/latency.rs",
+        find: "DECAY_MS * (f64::from(in_flight) + 1.0)",
+        replace: "DECAY_MS * (f64::from(in_flight) * 0.0 + 1.0)",
+    },
+    Mutation {
+        what: "POLICY: peak_ewma: prefer who has not answered yet",
+        file: "src/balance/policy/peak_ewma.rs",
+        find: "_ => Load::of(one).cmp(Load::of(other)).is_lt(),",
+        replace: "(one_cost, _) => one_cost.is_none() || Load::of(one).cmp(Load::of(other)).is_gt(),",
     },
     Mutation {
         what: "ignore the epoch of an event",
@@ -404,10 +434,21 @@ const MUTATIONS: &[Mutation] = &[
     },
 ];
 
+/// Those of a test crate whose names contain something.
+#[derive(Clone, Copy)]
+struct Tests {
+    suite: &'static str,
+    filter: &'static str,
+}
+
 impl Mutation {
-    /// The tests that are to notice: those of the sessions it is about.
-    fn sessions(&self) -> &'static str {
-        if self.what.starts_with("HTTP:") { "http_" } else { "whatever_happens" }
+    /// The tests that are to notice: those of the policies, or, in the simulation, of the sessions it is about.
+    fn tests(&self) -> Tests {
+        match self.what.split_once(':') {
+            Some(("POLICY", _)) => Tests { suite: "policies", filter: "" },
+            Some(("HTTP", _)) => Tests { suite: "sim", filter: "http_" },
+            _ => Tests { suite: "sim", filter: "whatever_happens" },
+        }
     }
 }
 
@@ -428,7 +469,7 @@ fn every_mutation_still_finds_its_place() {
     MUTATIONS.iter().for_each(|mutation| drop(mutate(mutation)));
 }
 
-/// A copy of the library and its simulation, without programs and benches: less to build each time.
+/// A copy of the library, its simulation and the tests of its policies, without programs and benches: less to build each time.
 struct Copy {
     tree: PathBuf,
 }
@@ -437,7 +478,7 @@ impl Copy {
     fn make() -> Copy {
         let tree = root().join("target/mutations/tree");
         let _ = fs::remove_dir_all(&tree);
-        for folder in ["src", "tests/sim", "tests/strict"] {
+        for folder in ["src", "tests/sim", "tests/strict", "tests/policies"] {
             copy_folder(&root().join(folder), &tree.join(folder));
         }
         for gone in ["src/bin", "src/main.rs"] {
@@ -470,11 +511,11 @@ impl Copy {
             .expect("cargo runs")
     }
 
-    /// Builds the simulation and runs its tests of these `sessions`; answers how it went, or what betrayed the mutation.
-    fn simulate(&self, sessions: &str, seeds: &str) -> Result<(), String> {
-        let built = self.cargo(&["test", "--test", "sim", "--no-run"], seeds);
+    /// Builds these tests and runs them; answers how it went, or what betrayed the mutation.
+    fn run(&self, Tests { suite, filter }: Tests, seeds: &str) -> Result<(), String> {
+        let built = self.cargo(&["test", "--test", suite, "--no-run"], seeds);
         assert!(built.status.success(), "does not build:\n{}", String::from_utf8_lossy(&built.stderr));
-        let run = self.cargo(&["test", "--test", "sim", "--", sessions], seeds);
+        let run = self.cargo(&["test", "--test", suite, "--", filter], seeds);
         match run.status.code() {
             Some(0) => return Ok(()),
             Some(EXIT_TIMED_OUT) => return Err("it never ended".to_owned()),
@@ -503,18 +544,20 @@ fn copy_folder(from: &Path, to: &Path) {
 #[ignore = "takes minutes: cargo test --test mutations -- --ignored"]
 fn every_mutation_is_caught() {
     let copy = Copy::make();
-    copy.simulate("", SEEDS_BEFORE).expect("the proxy as it is passes");
+    for suite in ["sim", "policies"] {
+        copy.run(Tests { suite, filter: "" }, SEEDS_BEFORE).expect("the proxy as it is passes");
+    }
     let only = std::env::var("MUTATION").unwrap_or_default();
     let mut missed = Vec::new();
     for mutation in MUTATIONS.iter().filter(|mutation| mutation.what.contains(&only)) {
         let file = copy.tree.join(mutation.file);
         let original = fs::read_to_string(&file).expect(mutation.file);
         fs::write(&file, mutate(mutation)).expect("writable");
-        match copy.simulate(mutation.sessions(), SEEDS) {
+        match copy.run(mutation.tests(), SEEDS) {
             Ok(()) => missed.push(mutation.what),
             Err(told) => println!("caught: {}\n        {told}", mutation.what),
         }
         fs::write(&file, original).expect("writable");
     }
-    assert_eq!(missed, [""; 0], "mutations that the simulation did not notice");
+    assert_eq!(missed, [""; 0], "mutations that no test noticed");
 }

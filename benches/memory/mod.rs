@@ -311,7 +311,9 @@ pub fn configuration(mode: &str, policy: &str, backends: u16) -> Config {
         ..Overrides::default()
     };
     let policies: Vec<&str> = policy::names().collect();
-    let host = config::Host { policies: &policies, fd_limit: u64::MAX, lookup: config::system_lookup };
+    let keyed: Vec<&str> = policy::keyed().collect();
+    let (fd_limit, lookup) = (u64::MAX, config::system_lookup);
+    let host = config::Host { policies: &policies, keyed: &keyed, fd_limit, lookup };
     config::load(None, &overrides, &host).expect("a valid configuration").config
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use super::bound::Bound;
 use super::pool::{Backend, Pool};
 use super::tried::Tried;
 
@@ -13,17 +14,25 @@ pub struct Choice<'a> {
     tried: &'a Tried,
     now_ms: u64,
     ignore_backoff: bool,
+    bound: Option<Bound>,
 }
 
 impl<'a> Choice<'a> {
     /// `client` is canonical already: no IPv4-mapped IPv6 from here on.
     pub(super) fn new(pool: &'a Pool, client: IpAddr, tried: &'a Tried, now: Instant) -> Choice<'a> {
-        Choice { pool, client, tried, now_ms: pool.millis(now), ignore_backoff: false }
+        let now_ms = pool.millis(now);
+        Choice { pool, client, tried, now_ms, ignore_backoff: false, bound: None }
     }
 
     /// Lets backends in back-off count as available.
     pub(super) fn ignore_backoff(&mut self) {
         self.ignore_backoff = true;
+    }
+
+    /// Bounds the load of each backend to `percent` of its share among those available; `None`: no longer.
+    pub(super) fn set_bound(&mut self, percent: Option<u32>) {
+        self.bound =
+            percent.map(|percent| Bound::among(percent, self.available().map(|(_, backend)| backend)));
     }
 
     /// Milliseconds since the pool's base.
@@ -51,6 +60,12 @@ impl<'a> Choice<'a> {
     pub fn available(&self) -> impl Iterator<Item = (usize, &'a Backend)> + Clone {
         let backends = self.pool.backends().iter().map(|backend| &**backend).enumerate();
         backends.filter(|(_, backend)| self.may_pick(backend))
+    }
+
+    /// Whether the backend has room for this client, where the load is bounded. For policies that can be, see
+    /// [`Entry::keyed`](super::policy::Entry::keyed): such a one picks nobody without.
+    pub fn has_room(&self, backend: &Backend) -> bool {
+        self.bound.as_ref().is_none_or(|bound| bound.has_room(backend))
     }
 
     pub(super) fn may_pick(&self, backend: &Backend) -> bool {

@@ -4,6 +4,7 @@
 //! Balancer::choose ─▶ Choice (who is available) ─▶ Policy::pick ─▶ Lease (counted until dropped)
 //!                                                                   │ connect_failed, failed_at_once, succeeded
 //!                                    Penalty (passed over, trial) ◀─┘
+//! Balancer::observe ─▶ Policy::observe (how long a backend took)
 //! ```
 //!
 //! A [`Pool`] is shared by all workers: its backends hold the load counters and the penalties, as atomics. A
@@ -12,8 +13,10 @@
 //!
 //! Nothing here reads the clock, opens a socket or allocates once it is set up.
 
+mod bound;
 mod budget;
 mod choice;
+mod latency;
 mod lease;
 mod penalty;
 pub mod policy;
@@ -26,6 +29,7 @@ use std::time::Instant;
 
 use budget::RetryBudget;
 pub use choice::Choice;
+pub use latency::Sample;
 pub use lease::Lease;
 pub use policy::Policy;
 pub use pool::{Backend, BackendId, Pool};
@@ -36,18 +40,30 @@ pub struct Balancer {
     pool: Arc<Pool>,
     policy: Box<dyn Policy>,
     budget: RetryBudget,
+    max_load_percent: Option<u32>,
 }
 
 impl Balancer {
     /// Puts `policy` in front of `pool`.
     pub fn new(pool: Arc<Pool>, mut policy: Box<dyn Policy>) -> Balancer {
         policy.rebuild(&pool);
-        Balancer { pool, policy, budget: RetryBudget::new(0) }
+        Balancer { pool, policy, budget: RetryBudget::new(0), max_load_percent: None }
     }
 
     /// Allows this many retries for every hundred requests, besides the few a second that are always allowed.
     pub fn set_retry_budget(&mut self, percent: u32) {
         self.budget = RetryBudget::new(percent);
+    }
+
+    /// Lets no backend have more than `percent` of its share of the connections, by weight and rounded up, as long as
+    /// there are others; `None`: as many as the policy gives it.
+    pub fn set_max_load(&mut self, percent: Option<u32>) {
+        self.max_load_percent = percent;
+    }
+
+    /// Tells the policy what came, by `now`, of what a backend of this pool was asked at `since`.
+    pub fn observe(&mut self, backend: &Backend, sample: Sample, since: Instant, now: Instant) {
+        self.policy.observe(backend, sample, since, now);
     }
 
     /// Counts a request towards the retry budget.
@@ -63,7 +79,7 @@ impl Balancer {
     /// Chooses a backend for `client` and counts the connection against it from this moment, connecting included.
     ///
     /// The backend whose key is `preferred` is chosen if it is available, whatever the policy says.
-    /// Backends in `tried`, of weight 0 or in back-off are passed over. When that leaves none, back-off is ignored
+    /// Backends in `tried`, of weight 0, in back-off or at their bound are passed over. When that leaves none, back-off is ignored
     /// (fail open): one more refusal costs little, and never serving would be worse. `None` when even then there
     /// is nobody left.
     pub fn choose(
@@ -82,11 +98,12 @@ impl Balancer {
         {
             return Some(lease);
         }
-        if let Some(lease) = claim(&mut *self.policy, &choice) {
+        let (policy, percent) = (&mut *self.policy, self.max_load_percent);
+        if let Some(lease) = within_bound(policy, percent, &mut choice, claim) {
             return Some(lease);
         }
         choice.ignore_backoff();
-        let index = self.policy.pick(&choice)?;
+        let index = within_bound(policy, percent, &mut choice, |policy, choice| policy.pick(choice))?;
         Some(Lease::open(&self.pool.backends()[index], choice.now_ms()))
     }
 
@@ -99,6 +116,25 @@ impl Balancer {
     pub fn policy_name(&self) -> &'static str {
         self.policy.name()
     }
+}
+
+/// What `pick` finds where the load is within its bound, if it has one; or else what it finds anywhere: other workers
+/// may have used up the room that there was.
+fn within_bound<T>(
+    policy: &mut dyn Policy,
+    percent: Option<u32>,
+    choice: &mut Choice<'_>,
+    pick: impl Fn(&mut dyn Policy, &Choice<'_>) -> Option<T>,
+) -> Option<T> {
+    if percent.is_some() {
+        choice.set_bound(percent);
+        let found = pick(policy, choice);
+        choice.set_bound(None);
+        if found.is_some() {
+            return found;
+        }
+    }
+    pick(policy, choice)
 }
 
 /// Picks until a pick can be had. Another worker may claim the same trial, or penalise the same backend, between our
@@ -141,7 +177,13 @@ mod testing {
         let timeouts =
             config::Timeouts { backoff: second, backoff_max: second, ..config::Timeouts::default() };
         Pool::new(
-            &config::Pool { name: "test".to_owned(), policy: "", backends, sticky: None },
+            &config::Pool {
+                name: "test".to_owned(),
+                policy: "",
+                max_load_percent: None,
+                backends,
+                sticky: None,
+            },
             &timeouts,
             base(),
         )

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use twox_hash::XxHash3_64;
 
+use super::latency::Latency;
 use super::penalty::{Backoff, Penalty};
 use crate::config;
 
@@ -37,6 +38,7 @@ pub struct Backend {
     pub key: u64,
     connections: AtomicU32,
     penalty: Penalty,
+    latency: Latency,
 }
 
 impl Backend {
@@ -49,6 +51,7 @@ impl Backend {
             key: XxHash3_64::oneshot(config.name.as_bytes()),
             connections: AtomicU32::new(0),
             penalty: Penalty::new(backoff, base),
+            latency: Latency::new(),
         }
     }
 
@@ -65,6 +68,10 @@ impl Backend {
 
     pub(super) fn penalty(&self) -> &Penalty {
         &self.penalty
+    }
+
+    pub(super) fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     pub(super) fn count(&self) {

@@ -71,6 +71,12 @@ pub(super) struct Flags {
     #[arg(long, value_name = "NAME", help_heading = "Where they go")]
     policy: Option<String>,
 
+    /// With ip_hashing or maglev: the most that one backend takes, in percent of its share by weight, 101 to 1000;
+    /// clients beyond that go to the next one of their own order [default: no such bound]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    #[arg(help_heading = "Where they go")]
+    max_load_percent: Option<i64>,
+
     /// Two small backends inside this process, and the proxy in front; prints what to try
     #[arg(long, help_heading = "Where they go", conflicts_with_all = ["backends", "config", "check"])]
     pub(super) demo: bool,
@@ -200,6 +206,7 @@ impl Flags {
             listen: self.listen.clone(),
             backends: self.backends.clone(),
             policy: self.policy.clone(),
+            max_load_percent: self.max_load_percent,
             workers: self.workers,
             sticky_cookie: self.http.sticky_cookie.clone(),
             mode: self.http.mode.clone(),

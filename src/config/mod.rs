@@ -46,6 +46,8 @@ use raw::Raw;
 pub struct Host<'a> {
     /// The names that `policy` may have; the first is the default.
     pub policies: &'a [&'static str],
+    /// Those of them where the client decides, and `max_load_percent` may bound what comes of it.
+    pub keyed: &'a [&'static str],
     /// File descriptors that this process may have open (RLIMIT_NOFILE); `u64::MAX` for no limit.
     pub fd_limit: u64,
     /// Turns host names of backends into addresses.

@@ -64,6 +64,8 @@ pub(super) const HTTP_BUFFER_BYTES_LEAST: i64 = 8 * KIB;
 
 pub(super) const PORT: Number = number("port", 8080, 0, 65_535);
 pub(super) const WEIGHT: Number = number("weight", 1, 0, 1_000_000);
+/// Left out, there is no bound, so the default is never used; it is what serves most.
+pub(super) const MAX_LOAD_PERCENT: Number = number("max_load_percent", 125, 101, 1_000);
 /// 0: for as long as the browser runs. At most 400 days, beyond which browsers cut it (RFC 6265bis, 5.5).
 pub(super) const STICKY_COOKIE_TTL_S: Number = number("sticky_cookie_ttl_s", 0, 0, 400 * 24 * 60 * 60);
 

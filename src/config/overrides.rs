@@ -22,6 +22,8 @@ pub struct Overrides {
     pub backends: Vec<String>,
     /// `--policy`
     pub policy: Option<String>,
+    /// `--max-load-percent`
+    pub max_load_percent: Option<i64>,
     /// `--sticky-cookie`
     pub sticky_cookie: Option<String>,
     /// `--mode`
@@ -174,11 +176,12 @@ impl Overrides {
         flags.set_number(path, number::PORT.key, &mut frontend.port, self.port);
     }
 
-    /// `--backend`, `--policy` and `--sticky-cookie` replace those of the only pool, or make one where there is none.
+    /// `--backend`, `--policy` and the like replace what the only pool has, or make one where there is none.
     fn apply_pool(&self, raw: &mut BTreeMap<String, RawPool>, flags: &mut Flags) -> Result<(), ConfigError> {
         let given = [
             (!self.backends.is_empty(), "--backend"),
             (self.policy.is_some(), "--policy"),
+            (self.max_load_percent.is_some(), "--max-load-percent"),
             (self.sticky_cookie.is_some(), "--sticky-cookie"),
         ];
         let Some(flag) = first_given(&given) else { return Ok(()) };
@@ -192,6 +195,8 @@ impl Overrides {
         for (name, pool) in raw {
             let path = KeyPath::root().key("pool").key(name);
             flags.set_text(path.key("policy"), "--policy", &mut pool.policy, &self.policy);
+            let max_load = &mut pool.max_load_percent;
+            flags.set_number(&path, number::MAX_LOAD_PERCENT.key, max_load, self.max_load_percent);
             let cookie = path.key("sticky_cookie");
             flags.set_text(cookie, "--sticky-cookie", &mut pool.sticky_cookie, &self.sticky_cookie);
             if !self.backends.is_empty() {

@@ -16,6 +16,7 @@ pub(super) fn resolve_pool(
     modes: &[Mode],
 ) -> Result<Pool, Problem> {
     let policy = resolve_policy(raw.policy.as_deref(), &path.key("policy"), host.policies)?;
+    let max_load_percent = resolve_max_load(raw.max_load_percent, policy, path, host.keyed)?;
     let sticky = sticky::resolve_sticky(raw, path, modes)?;
     let list = path.key("backends");
     let mut backends: Vec<Backend> = Vec::new();
@@ -35,7 +36,7 @@ pub(super) fn resolve_pool(
             "every weight is 0, so none can be chosen: give one a weight of 1 or more",
         ));
     }
-    Ok(Pool { name: name.to_owned(), policy, backends, sticky })
+    Ok(Pool { name: name.to_owned(), policy, max_load_percent, backends, sticky })
 }
 
 fn resolve_policy(
@@ -47,6 +48,25 @@ fn resolve_policy(
     known.iter().copied().find(|name| *name == wanted).ok_or_else(|| {
         Problem::new(path, format!("no policy is called {wanted:?}{}", suggest::instead_of(wanted, known)))
     })
+}
+
+fn resolve_max_load(
+    raw: Option<i64>,
+    policy: &str,
+    pool: &KeyPath,
+    keyed: &[&'static str],
+) -> Result<Option<u32>, Problem> {
+    if raw.is_none() {
+        return Ok(None);
+    }
+    if !keyed.contains(&policy) {
+        let what = format!(
+            "{policy} sends nobody to a backend of their own: remove it, or use a policy that does ({})",
+            keyed.join(", ")
+        );
+        return Err(Problem::new(&pool.key(number::MAX_LOAD_PERCENT.key), what));
+    }
+    number::MAX_LOAD_PERCENT.resolve(pool, raw).map(Some)
 }
 
 /// The backends that one entry stands for: one, or one for each address of its name.

@@ -86,6 +86,7 @@ pub(super) struct RawFrontend {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct RawPool {
     pub(super) policy: Option<String>,
+    pub(super) max_load_percent: Option<i64>,
     pub(super) sticky_cookie: Option<String>,
     pub(super) sticky_cookie_ttl_s: Option<i64>,
     pub(super) sticky_cookie_secure: Option<bool>,

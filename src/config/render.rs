@@ -1,5 +1,5 @@
 //! Resolved back to TOML, for `--check`: every key written out, so that nothing about it is left to a default
-//! (except those of a mode or a cookie that is not there, which would be refused).
+//! (except those of a mode, a policy or a cookie that is not there, which would be refused).
 
 use std::time::Duration;
 
@@ -76,6 +76,7 @@ fn raw_pool(pool: &Pool) -> RawPool {
     let sticky = pool.sticky.as_ref();
     RawPool {
         policy: Some(pool.policy.to_owned()),
+        max_load_percent: pool.max_load_percent.and_then(integer),
         sticky_cookie: sticky.map(|sticky| sticky.cookie.clone()),
         sticky_cookie_ttl_s: sticky.and_then(|sticky| integer(sticky.ttl.unwrap_or_default().as_secs())),
         sticky_cookie_secure: sticky.map(|sticky| sticky.secure),

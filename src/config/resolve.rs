@@ -45,7 +45,7 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
         let users = frontends.iter().filter(|frontend| frontend.pool == index);
         let modes: Vec<Mode> = users.map(|frontend| frontend.mode).collect();
         let pool = pools::resolve_pool(name, raw, &path, host, &modes)?;
-        sticky::warn_if_odd(&pool, &path, &mut warnings);
+        sticky::warn_if_odd(&pool, &path, host.keyed, &mut warnings);
         if modes.is_empty() {
             warnings.push(Problem::new(&path, "no frontend uses this pool"));
         }

@@ -157,6 +157,8 @@ pub struct Pool {
     pub name: String,
     /// A name from the policy registry.
     pub policy: &'static str,
+    /// The most that one backend takes, in percent of its share (101 to 1000); `None` for as much as the policy gives it.
+    pub max_load_percent: Option<u32>,
     /// At least one, names and addresses unique.
     pub backends: Vec<Backend>,
     /// The cookie that ties a client to a backend, in HTTP mode.

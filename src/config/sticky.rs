@@ -48,12 +48,14 @@ pub(super) fn resolve_sticky(
 }
 
 /// What is odd about a cookie that works, or for some clients only.
-pub(super) fn warn_if_odd(pool: &Pool, path: &KeyPath, warnings: &mut Vec<Problem>) {
+pub(super) fn warn_if_odd(pool: &Pool, path: &KeyPath, keyed: &[&str], warnings: &mut Vec<Problem>) {
     let Some(sticky) = &pool.sticky else { return };
     let path = path.key("sticky_cookie");
-    if let policy @ ("ip_hashing" | "maglev") = pool.policy {
-        let what =
-            format!("the cookie decides wherever a client has one: {policy} only chooses for those without");
+    if keyed.contains(&pool.policy) {
+        let what = format!(
+            "the cookie decides wherever a client has one: {} only chooses for those without",
+            pool.policy
+        );
         warnings.push(Problem::new(&path, what));
     }
     let promises_tls = |prefix: &str| {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::Cause;
-use crate::balance::{Lease, Tried};
+use crate::balance::{Lease, Sample, Tried};
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket, is_exhaustion};
 use crate::relay::Conn;
@@ -132,7 +132,12 @@ impl<S: Socket> Connect<S> {
                 // Writable is not connected.
                 let (conn, target) = (&pending.link.conn, pending.link.lease.backend().address);
                 match conn.socket.connected(target, conn.has_error()) {
-                    Ok(()) => return Outcome::Connected(pending.link),
+                    Ok(()) => {
+                        let began = pending.give_up_at - ctx.config.timeouts.connect;
+                        let (pool, backend) = (&mut ctx.pools[seeker.pool], pending.link.lease.backend());
+                        pool.observe(backend, Sample::Wait, began, ctx.now);
+                        return Outcome::Connected(pending.link);
+                    }
                     Err(error) if broke_afterwards(&error) => {
                         pending.link.conn.note_broken(&error);
                         return Outcome::Connected(pending.link);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::connect::Link;
 use super::{Cause, Ender, Reason};
+use crate::balance::Backend;
 use crate::config::Timeouts;
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket};
@@ -89,9 +90,19 @@ impl<S: Socket> Duplex<S> {
         }
     }
 
-    /// The name of the backend.
-    pub fn backend_name(&self) -> &str {
-        &self.link.lease.backend().name
+    /// The backend.
+    pub fn backend(&self) -> &Backend {
+        self.link.lease.backend()
+    }
+
+    /// When something moved last.
+    pub fn last_activity(&self) -> Instant {
+        self.last_activity
+    }
+
+    /// Whether all that the backend said is with the client's kernel.
+    pub fn owes_client_nothing(&self) -> bool {
+        self.down.owes_nothing()
     }
 
     /// Bytes delivered to the backend, and to the client.

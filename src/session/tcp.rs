@@ -7,7 +7,7 @@ use super::connect::{Connect, Outcome, Seeker};
 use super::duplex::{Duplex, Verdict};
 use super::{Cause, Next, Reason};
 use crate::access::Millis;
-use crate::balance::Tried;
+use crate::balance::{Sample, Tried};
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket};
 use crate::relay::Conn;
@@ -24,6 +24,8 @@ pub struct Tcp<N: Net> {
     opened: Instant,
     client: Conn<N::Socket>,
     tried: Tried,
+    /// It is the backend's turn to speak.
+    asked: bool,
     phase: Phase<N::Socket>,
 }
 
@@ -51,6 +53,8 @@ impl<N: Net> Tcp<N> {
             opened: ctx.now,
             client: Conn::new(socket),
             tried: Tried::default(),
+            // Some speak first.
+            asked: true,
             phase: Phase::Connecting(Connect::default()),
         }
     }
@@ -98,15 +102,28 @@ impl<N: Net> Tcp<N> {
                         Outcome::Connected(link) => self.phase = Phase::Relaying(Duplex::new(link, ctx.now)),
                     }
                 }
-                Phase::Relaying(duplex) => match duplex.turn(&mut self.client, ctx) {
-                    Verdict::Wait => return Next::Wait,
-                    Verdict::Again => return Next::Again,
-                    Verdict::Close(reason) => return Next::Close(reason),
-                    Verdict::Stillborn => {
-                        duplex.release(ctx);
-                        self.phase = Phase::Connecting(Connect::default());
+                Phase::Relaying(duplex) => {
+                    let (before, last_activity) = (duplex.moved_bytes(), duplex.last_activity());
+                    let verdict = duplex.turn(&mut self.client, ctx);
+                    let after = duplex.moved_bytes();
+                    if after.1 > before.1 && std::mem::replace(&mut self.asked, false) {
+                        let pool = &mut ctx.pools[self.seeker.pool];
+                        pool.observe(duplex.backend(), Sample::Answer, last_activity, ctx.now);
                     }
-                },
+                    // Where a client has yet to read an answer, how long the next one takes is up to the client.
+                    if after.0 > before.0 && duplex.owes_client_nothing() {
+                        self.asked = true;
+                    }
+                    match verdict {
+                        Verdict::Wait => return Next::Wait,
+                        Verdict::Again => return Next::Again,
+                        Verdict::Close(reason) => return Next::Close(reason),
+                        Verdict::Stillborn => {
+                            duplex.release(ctx);
+                            self.phase = Phase::Connecting(Connect::default());
+                        }
+                    }
+                }
             }
         }
     }
@@ -126,7 +143,7 @@ impl<N: Net> Tcp<N> {
     fn log(&self, reason: Reason, ctx: &Ctx<N>) {
         let (backend, (up_bytes, down_bytes)) = match &self.phase {
             Phase::Connecting(_) => ("-", (0, 0)),
-            Phase::Relaying(duplex) => (duplex.backend_name(), duplex.moved_bytes()),
+            Phase::Relaying(duplex) => (&*duplex.backend().name, duplex.moved_bytes()),
         };
         log::info!(
             target: ACCESS_LOG,

@@ -53,10 +53,10 @@ fn wrk_finds_nothing_wrong_with_any_policy() {
         let origins = origins();
         let proxy = in_front_of(&origins, &format!("--policy {policy}"));
         let answered = wrk(&proxy);
-        // Equal shares are 33 percent; one client is one key to a hash.
+        // Equal shares are 33 percent; one client is one key to a hash, and one slow answer counts for a while.
         let least_percent = match policy {
             "round_robin" => 32,
-            "ip_hashing" | "maglev" => 0,
+            "ip_hashing" | "maglev" | "peak_ewma" => 0,
             _ => 25,
         };
         assert!(assert_shared(&origins, least_percent, policy) >= answered);

@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod balancing;
 mod browser;
 mod clients;
 mod crowd;

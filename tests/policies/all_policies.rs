@@ -12,7 +12,11 @@ use crate::support::*;
 #[test]
 fn the_registry_names_each_policy_once_and_the_default_first() {
     let names: Vec<_> = policy::names().collect();
-    assert_eq!(names, ["round_robin", "fewest_connections", "two_choices", "ip_hashing", "maglev", "random"]);
+    assert_eq!(
+        names,
+        ["round_robin", "fewest_connections", "two_choices", "peak_ewma", "ip_hashing", "maglev", "random"]
+    );
+    assert_eq!(policy::keyed().collect::<Vec<_>>(), ["ip_hashing", "maglev"]);
     assert!(policy::build("roundrobin", Seed::default()).is_none());
     for entry in REGISTRY {
         assert_eq!((entry.build)(Seed::default()).name(), entry.name);

@@ -3,10 +3,12 @@
 //! All of it is deterministic: instants are computed, generators seeded, property tests run from a fixed seed.
 
 mod all_policies;
+mod bounded;
 mod fewest_connections;
 mod ip_hashing;
 mod maglev;
 mod outages;
+mod peak_ewma;
 mod penalties;
 mod random;
 mod round_robin;

@@ -41,7 +41,8 @@ pub(crate) fn named<S: AsRef<str>>(backends: &[(S, u32)]) -> Arc<Pool> {
         backoff_max: Duration::from_millis(BACKOFF_MAX_MS),
         ..config::Timeouts::default()
     };
-    let config = config::Pool { name: "test".to_owned(), policy: "", backends, sticky: None };
+    let (name, max_load_percent) = ("test".to_owned(), None);
+    let config = config::Pool { name, policy: "", max_load_percent, backends, sticky: None };
     Arc::new(Pool::new(&config, &timeouts, base()))
 }
 

@@ -1,6 +1,7 @@
 //! The proxy as its users meet it: the real program, on real sockets, in front of real and of misbehaving backends.
 
 mod backpressure;
+mod bounded;
 mod demo;
 mod drain;
 mod exhaustion;
@@ -12,6 +13,7 @@ mod listening;
 mod log;
 mod many;
 mod outages;
+mod peak_ewma;
 mod policies;
 mod resets;
 mod splice;

@@ -160,6 +160,7 @@ pub fn configuration() -> Config {
             name: "app".into(),
             policy: "round_robin",
             backends: vec![another_backend(0)],
+            max_load_percent: None,
             sticky: None,
         }],
         log: config::Log { access_format: config::AccessFormat::Combined },

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use lbproxy::balance::policy;
 
 use super::http::knobs::HttpKnobs;
 
@@ -24,8 +25,8 @@ pub enum Mood {
 }
 
 /// Those of the registry.
-const POLICIES: [&str; 6] =
-    ["round_robin", "fewest_connections", "ip_hashing", "random", "two_choices", "maglev"];
+const POLICIES: [&str; 7] =
+    ["round_robin", "fewest_connections", "ip_hashing", "random", "two_choices", "maglev", "peak_ewma"];
 
 /// The nature of the simulated network, proxy and peers.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Knobs {
     pub moods: Vec<Mood>,
     pub weights: Vec<u32>,
     pub policy: &'static str,
+    /// Where the policy can be bounded.
+    pub max_load_percent: Option<u32>,
     /// Arrivals are spread over this time.
     pub arrivals: Duration,
     pub latency_us: u64,
@@ -74,11 +77,14 @@ impl Knobs {
         let segment_bytes = log_uniform(rng, 1, 8_192);
         // A stream worth up to some hundred steps at the narrowest place: long enough for trouble, short enough for CI.
         let narrowest = send_capacity.min(receive_capacity).min(segment_bytes).min(buffer_bytes);
+        let policy = POLICIES[rng.usize(..POLICIES.len())];
+        let is_bounded = policy::keyed().any(|name| name == policy) && rng.bool();
         Knobs {
             clients: rng.usize(1..=24),
             moods: (0..backends).map(|_| draw_mood(rng)).collect(),
             weights: (0..backends).map(|_| rng.u32(1..=5)).collect(),
-            policy: POLICIES[rng.usize(..POLICIES.len())],
+            policy,
+            max_load_percent: is_bounded.then(|| rng.u32(101..=300)),
             arrivals: Duration::from_millis(rng.u64(0..=2_000)),
             latency_us: log_uniform(rng, 1, 20_000) as u64,
             connect_us: log_uniform(rng, 1, 500_000) as u64,

@@ -89,6 +89,7 @@ fn configuration(knobs: &Knobs) -> Config {
             name: "sim".into(),
             policy: knobs.policy,
             backends: backends.collect(),
+            max_load_percent: knobs.max_load_percent,
             sticky: None,
         }],
         log: config::Log { access_format: config::AccessFormat::Combined },

@@ -13,6 +13,7 @@ use super::{Choice, Entry, Lottery, Policy};
 pub(super) const ENTRY: Entry = Entry {
     name: "fewest_connections",
     summary: "The backend with the fewest connections for its weight. For connections that differ in length.",
+    keyed: false,
     build: |seed| Box::new(FewestConnections { rng: seed.rng() }),
 };
 

@@ -12,10 +12,12 @@ use std::net::IpAddr;
 use twox_hash::XxHash3_64;
 
 use super::{Choice, Entry, Policy, client};
+use crate::balance::Backend;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "ip_hashing",
     summary: "The same client address always to the same backend. For backends that keep something per client.",
+    keyed: true,
     build: |_| Box::new(IpHashing),
 };
 
@@ -31,13 +33,22 @@ impl Policy for IpHashing {
     }
 }
 
-/// The position of the available backend with the client's best draw.
+/// The position of the available backend with the client's best draw, of those that have room.
 pub(super) fn best_draw(choice: &Choice<'_>) -> Option<usize> {
+    let best = best_of(choice, |_| true)?;
+    // Room is looked for only where it lacks: without a bound, nobody pays for one.
+    if choice.has_room(&choice.pool().backends()[best]) {
+        return Some(best);
+    }
+    best_of(choice, |backend| choice.has_room(backend))
+}
+
+fn best_of(choice: &Choice<'_>, takes_part: impl Fn(&Backend) -> bool) -> Option<usize> {
     let client = Client::new(choice.client());
     let mut lead: Option<usize> = None;
     // Equal scores are unlikely, but the answer may not depend on the order then either.
     let mut best = (0.0, 0);
-    for (index, backend) in choice.available() {
+    for (index, backend) in choice.available().filter(|(_, backend)| takes_part(backend)) {
         let u = client.draw(backend.key);
         let weight = f64::from(backend.weight);
         if lead.is_some() && cannot_beat(best.0, weight, u) {

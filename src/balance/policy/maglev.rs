@@ -11,10 +11,11 @@
 //! heaviest sits out rounds: it takes part in weight ÷ heaviest of them, and in the first, so that nobody is without
 //! a slot.
 //!
-//! A client whose backend is not available goes where rendezvous hashing, as in `ip_hashing`, sends it: its backend's
-//! clients spread over all others by weight, nobody else moves, and a second loss moves only who had gone there. Walking
-//! on in the table does the same while most are available, but may walk all of it when few are, and then chooses by
-//! which slots happen to lie side by side. This takes one look at each backend, and only for the clients concerned.
+//! A client whose backend is not available, or has no room where the load is bounded, goes where rendezvous hashing, as
+//! in `ip_hashing`, sends it: its backend's clients spread over all others by weight, nobody else moves, and a second
+//! loss moves only who had gone there. Walking on in the table does the same while most are available, but may walk all
+//! of it when few are, and then chooses by which slots happen to lie side by side. This takes one look at each backend,
+//! and only for the clients concerned.
 
 use twox_hash::XxHash3_64;
 
@@ -24,6 +25,7 @@ use crate::balance::{Backend, Pool};
 pub(super) const ENTRY: Entry = Entry {
     name: "maglev",
     summary: "Like ip_hashing, with more even shares and one look at a table. For pools of dozens and more.",
+    keyed: true,
     build: |_| Box::new(Maglev { table: Vec::new() }),
 };
 
@@ -50,7 +52,8 @@ impl Policy for Maglev {
         }
         let hash = XxHash3_64::oneshot(&client::octets(choice.client()));
         let index = self.table[(hash % self.table.len() as u64) as usize] as usize;
-        if choice.is_available(index) { Some(index) } else { ip_hashing::best_draw(choice) }
+        let is_free = choice.is_available(index) && choice.has_room(&choice.pool().backends()[index]);
+        if is_free { Some(index) } else { ip_hashing::best_draw(choice) }
     }
 
     fn rebuild(&mut self, pool: &Pool) {

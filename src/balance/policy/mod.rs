@@ -8,12 +8,16 @@ mod ip_hashing;
 mod load;
 mod maglev;
 mod pair;
+mod peak_ewma;
 mod random;
 mod round_robin;
 mod two_choices;
 
+use std::time::Instant;
+
 use super::choice::Choice;
-use super::pool::Pool;
+use super::latency::Sample;
+use super::pool::{Backend, Pool};
 
 /// How one worker chooses backends for one pool. State is the worker's own; what workers share is in the pool.
 pub trait Policy: Send {
@@ -25,6 +29,10 @@ pub trait Policy: Send {
     /// Runs for every connection: no allocation. Another worker may change loads, and even availability, meanwhile.
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize>;
 
+    /// Hears what came, by `now`, of what a backend was asked at `since`. For those that go by it: runs for every answer,
+    /// as `pick` does for every connection.
+    fn observe(&mut self, _backend: &Backend, _sample: Sample, _since: Instant, _now: Instant) {}
+
     /// Fits the policy to a pool: called before the first pick, and whenever membership has changed since.
     fn rebuild(&mut self, _pool: &Pool) {}
 }
@@ -35,6 +43,9 @@ pub struct Entry {
     pub name: &'static str,
     /// One line: what it does, and when to use it.
     pub summary: &'static str,
+    /// The client decides: the same one gets the same backend whenever it can. The load of such a policy may be bounded
+    /// (`max_load_percent`), and it asks [`Choice::has_room`]; one that goes by load itself needs no bound.
+    pub keyed: bool,
     /// Makes a fresh one.
     pub build: fn(Seed) -> Box<dyn Policy>,
 }
@@ -44,6 +55,7 @@ pub const REGISTRY: &[Entry] = &[
     round_robin::ENTRY,
     fewest_connections::ENTRY,
     two_choices::ENTRY,
+    peak_ewma::ENTRY,
     ip_hashing::ENTRY,
     maglev::ENTRY,
     random::ENTRY,
@@ -52,6 +64,11 @@ pub const REGISTRY: &[Entry] = &[
 /// The names in the registry, in order.
 pub fn names() -> impl Iterator<Item = &'static str> {
     REGISTRY.iter().map(|entry| entry.name)
+}
+
+/// The names of those whose choice is the client's, in order.
+pub fn keyed() -> impl Iterator<Item = &'static str> {
+    REGISTRY.iter().filter(|entry| entry.keyed).map(|entry| entry.name)
 }
 
 /// A fresh policy by its name, `None` if the registry has no such name.

@@ -5,6 +5,7 @@ use super::{Choice, Entry, Lottery, Policy};
 pub(super) const ENTRY: Entry = Entry {
     name: "random",
     summary: "A backend by lot, by weight. For many proxies that should not move in step.",
+    keyed: false,
     build: |seed| Box::new(Random { rng: seed.rng() }),
 };
 

@@ -13,6 +13,7 @@ use crate::balance::{Backend, Pool};
 pub(super) const ENTRY: Entry = Entry {
     name: "round_robin",
     summary: "Each backend in turn, by weight. For connections that cost about the same.",
+    keyed: false,
     build: |seed| Box::new(RoundRobin { worker: seed.worker, current: Vec::new(), total: 0 }),
 };
 

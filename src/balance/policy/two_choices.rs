@@ -12,6 +12,7 @@ use super::{Choice, Entry, Policy, pair};
 pub(super) const ENTRY: Entry = Entry {
     name: "two_choices",
     summary: "Of two backends by lot, the one with fewer connections for its weight. For many proxies side by side.",
+    keyed: false,
     build: |seed| Box::new(TwoChoices { rng: seed.rng() }),
 };
 

@@ -1,6 +1,7 @@
 //! How exchanges end, and with them, perhaps, the client's connection.
 
-use super::{Http, LINGER_MAX, Phase, Relay, Step};
+use super::{Http, LINGER_MAX, Link, Phase, Relay, Step};
+use crate::balance::Sample;
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Exchange};
 use crate::net::{Net, Socket};
@@ -106,6 +107,7 @@ impl<N: Net> Http<N> {
             Phase::Seeking(mut connect) => connect.release(ctx),
             Phase::Relaying(relay) => {
                 self.record.response_bytes = relay.content_bytes();
+                self.note_wait(&relay.link, ctx);
                 relay.link.close(ctx);
             }
             Phase::Tunnel(mut duplex) => {
@@ -113,6 +115,15 @@ impl<N: Net> Http<N> {
                 duplex.release(ctx);
             }
             Phase::Head | Phase::Replying(_) | Phase::Lingering { .. } => {}
+        }
+    }
+
+    /// Tells the balancer how long an answer was awaited in vain: who gave up, the client, the backend or our patience,
+    /// does not matter.
+    pub(super) fn note_wait(&self, link: &Link<N::Socket>, ctx: &mut Ctx<N>) {
+        if self.awaits_response() {
+            let pool = ctx.config.frontends[self.frontend].pool;
+            ctx.pools[pool].observe(link.lease.backend(), Sample::Wait, self.since, ctx.now);
         }
     }
 

@@ -125,6 +125,7 @@ impl<N: Net> Http<N> {
         if may_repeat && link.reused {
             return self.seek_fresh(link, ctx);
         }
+        self.note_wait(&link, ctx);
         link.close(ctx);
         if may_repeat {
             return self.seek_again(ctx);

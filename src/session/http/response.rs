@@ -2,6 +2,7 @@
 
 use super::gate::{BodyGate, HEADROOM_BYTES};
 use super::{Http, Phase, Relay, Step, head_limits};
+use crate::balance::Sample;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::http::cookie::Sticky;
@@ -88,6 +89,7 @@ impl<N: Net> Http<N> {
 
     /// If a head is complete, puts the one for the client in its place.
     fn take_response_head(&mut self, ctx: &mut Ctx<N>) -> Result<Head, Refusal> {
+        let awaited = self.awaits_response();
         let (Phase::Relaying(relay), Some(current)) = (&mut self.phase, &mut self.current) else {
             return Ok(Head::Incomplete);
         };
@@ -126,6 +128,12 @@ impl<N: Net> Http<N> {
         }
         self.down.replace(len, &ctx.scratch, &mut ctx.buffers);
         relay.link.lease.succeeded();
+        // One that does not wait for the whole request says nothing about the time that one takes.
+        if awaited && !matches!(head, Head::Interim) {
+            let sample = if facts.status < 500 { Sample::Answer } else { Sample::Failure };
+            let pool = &mut ctx.pools[current.seeker.pool];
+            pool.observe(relay.link.lease.backend(), sample, self.since, ctx.now);
+        }
         if matches!(head, Head::Final) {
             relay.until_close = framing == Framing::UntilClose;
             self.down.end_by_closing(self.exchange.client != KeepAlive::Keep);
