@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lbproxy::lab::experiment::{self, Arguments, programs};
-use lbproxy::lab::{paced, start};
+use lbproxy::lab::start;
 
 // Under their names, this program is the others: what it starts is what it was built with.
 mod echo_backend;
@@ -11,6 +11,7 @@ mod echo_client;
 mod file_backend;
 mod file_client;
 mod http_backend;
+mod loadgen;
 
 fn main() -> ExitCode {
     match programs::wanted() {
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
         Some("file_backend") => return file_backend::main(),
         Some("echo_client") => return echo_client::main(),
         Some("file_client") => return file_client::main(),
-        Some("loadgen") => return paced::main(),
+        Some("loadgen") => return loadgen::main(),
         _ => {}
     }
     let arguments: Arguments = start::parse();

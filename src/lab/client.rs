@@ -238,7 +238,7 @@ impl<C: Conversation, I: Iterator<Item = C>> Driver<'_, C, I> {
 }
 
 /// Begins to connect; an event will tell how that went.
-fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+pub(super) fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = socket(server, source)?;
     socket.set_nonblocking(true)?;
     match socket.connect(&server.into()) {

@@ -28,9 +28,10 @@ pub mod experiment;
 pub mod fetch;
 pub mod file;
 pub mod http;
+pub mod loadgen;
 pub mod origin;
 pub mod outcome;
-pub mod paced;
+
 pub mod peers;
 pub mod process;
 pub mod report;

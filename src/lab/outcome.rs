@@ -38,6 +38,22 @@ pub struct Outcome {
     pub uncorrected_us: Latency,
     /// The distribution behind `latency_us`: value, fraction, count up to there; ascending.
     pub spectrum: Vec<(f64, f64, u64)>,
+    /// What each second was like.
+    #[serde(default)]
+    pub per_second: Vec<Second>,
+}
+
+/// One second of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Second {
+    /// Requests of which it became known what became of them.
+    pub requests: u64,
+    /// Of them, not answered as they should be.
+    pub failed: u64,
+    /// Latency of the others, from when they were due, in microseconds.
+    pub p50_us: f64,
+    /// The same.
+    pub p99_us: f64,
 }
 
 /// Percentiles in microseconds.
@@ -80,7 +96,7 @@ impl Outcome {
     /// of the parts (a value counts as the next higher one that its spectrum names).
     pub fn merged(parts: &[Outcome]) -> Outcome {
         let Some(first) = parts.first() else { return Outcome::default() };
-        let mut sum = Outcome { spectrum: Vec::new(), ..first.clone() };
+        let mut sum = Outcome { spectrum: Vec::new(), per_second: Vec::new(), ..first.clone() };
         for part in &parts[1..] {
             sum.requests += part.requests;
             sum.ok += part.ok;
