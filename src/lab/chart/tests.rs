@@ -39,13 +39,14 @@ fn values_lie_where_their_scale_says() {
         assert!((range.place(value) - place).abs() < 1e-9, "{value} at {}", range.place(value));
     };
     let linear = Range::over(Scale::Linear, [100.0].into_iter());
-    [(0.0, 0.0), (25.0, 0.25), (100.0, 1.0), (500.0, 1.0)].map(|(value, place)| near(linear, value, place));
+    let places = [(0.0, 0.0), (25.0, 0.25), (100.0, 1.0), (500.0, 1.0)];
+    places.into_iter().for_each(|(value, place)| near(linear, value, place));
     let log = Range::over(Scale::Log, [1.0, 100.0].into_iter());
-    [(1.0, 0.0), (10.0, 0.5), (100.0, 1.0), (0.0, 0.0), (-3.0, 0.0)]
-        .map(|(value, place)| near(log, value, place));
+    let places = [(1.0, 0.0), (10.0, 0.5), (100.0, 1.0), (0.0, 0.0), (-3.0, 0.0)];
+    places.into_iter().for_each(|(value, place)| near(log, value, place));
     let percentile = Range::over(Scale::Percentile, [0.9999].into_iter());
-    [(0.0, 0.0), (0.9, 0.25), (0.99, 0.5), (0.999, 0.75), (1.0, 1.0)]
-        .map(|(value, place)| near(percentile, value, place));
+    let places = [(0.0, 0.0), (0.9, 0.25), (0.99, 0.5), (0.999, 0.75), (1.0, 1.0)];
+    places.into_iter().for_each(|(value, place)| near(percentile, value, place));
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn lines_are_told_apart_without_colour_and_say_what_they_are() {
     looks.dedup();
     assert_eq!(looks.len(), 40);
     // A gap is no line: two pieces for each series.
-    let moves = svg.lines().filter(|line| line.contains("class=\"line c0\"")).last().unwrap();
+    let moves = svg.lines().rfind(|line| line.contains("class=\"line c0\"")).unwrap();
     assert_eq!(moves.split("class").next().unwrap().matches('M').count(), 2, "{moves}");
 }
 
