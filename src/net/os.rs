@@ -27,6 +27,12 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// The time of day: how long since 1970 began, in UTC.
+#[allow(clippy::disallowed_methods)] // the one place, as above
+pub fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// What every socket of the proxy, accepted or connected, is set to.
 ///
 /// TCP_USER_TIMEOUT is left alone, for two reasons. It takes the place of the keepalive count, so a long one keeps dead
@@ -92,9 +98,8 @@ impl Net for OsNet {
         now()
     }
 
-    #[allow(clippy::disallowed_methods)] // the one place, see `now`
     fn unix_s(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        unix_time().as_secs()
     }
 
     fn poll(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
