@@ -57,6 +57,22 @@ impl Picture {
     }
 }
 
+/// Several pictures below each other, as one file.
+pub fn stacked(pictures: &[Picture]) -> String {
+    let width = pictures.iter().map(|picture| picture.width).fold(0.0, f64::max);
+    let mut height = 0.0;
+    let mut body = String::new();
+    for picture in pictures {
+        // Each goes on as an image of its own, with its name.
+        let _ = write!(body, "<g transform=\"translate(0 {height:.0})\">\n{}</g>\n", picture.inline());
+        height += picture.height;
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
+         height=\"{height:.0}\">\n<style>{STYLE}</style>\n{body}</svg>\n"
+    )
+}
+
 /// Text that means itself in XML and HTML, in attributes too. What XML has no way to say at all is left out.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
