@@ -98,7 +98,7 @@ fn tables_say_what_was_found_and_speed_stays_out_of_them() {
     let ended = run("--requests 2000 --policy maglev,random --leave 1");
     let (out, err) = (text(&ended.stdout), text(&ended.stderr));
     for line in [
-        "2000 requests to 10 backends, 1 at once each, seed 1",
+        "2,000 requests to 10 backends, 1 at once each, seed 1",
         "  policy  ",
         "  maglev  ",
         "  b10  ",
@@ -118,6 +118,10 @@ fn what_makes_no_sense_is_refused_in_one_line() {
     for (words, reason) in [
         ("--policy fastest", "--policy fastest: there is all, round_robin, fewest_connections, "),
         ("--backends 10001", "10001 is not in 1..=10000"),
+        (
+            "--backends 10000 --workers 101",
+            "--backends × --instances × --workers is 1010000, more than 1000000",
+        ),
         ("--slow 11=2", "--slow 11: the backends are numbered from 1 to 10 (--backends)"),
         ("--slow 0=2", "backends are numbered from 1"),
         ("--slow 1", "is not INDEX=VALUE or FIRST-LAST=VALUE"),

@@ -22,6 +22,7 @@ use std::fmt::Write;
 
 pub use bars::{Bars, Group, Layout};
 pub use lines::{Lines, Series};
+pub(in crate::lab) use scale::number;
 pub use scale::{Axis, Scale};
 pub use style::STYLE;
 

@@ -6,8 +6,8 @@ use super::found::{Found, Imbalance, Latency, Share};
 use super::gauge::Reading;
 use super::members::Member;
 
-/// The longest latency told apart from longer ones: over two hours.
-const LATENCY_MAX_NS: u64 = 1 << 43;
+/// The longest latency told apart from longer ones: thirteen days.
+const LATENCY_MAX_NS: u64 = 1 << 50;
 /// Significant decimal digits of a latency.
 const LATENCY_DIGITS: u8 = 3;
 /// Points of a curve of percentiles in each further nine.
@@ -140,10 +140,11 @@ impl Counts {
         }
     }
 
-    /// As many steps in each further nine, as far as there are requests to speak of.
+    /// As many steps in each further nine, as far as there are requests to speak of. The least of all would say nothing,
+    /// and leave no room on a logarithmic axis.
     fn spectrum(&self) -> Vec<(f64, f64)> {
         let count = self.latency_ns.len() as f64;
-        let fractions = (0..).map(|step| 1.0 - 10f64.powf(-f64::from(step) / STEPS_PER_NINE));
+        let fractions = (1..).map(|step| 1.0 - 10f64.powf(-f64::from(step) / STEPS_PER_NINE));
         let told = fractions.take_while(|fraction| (1.0 - fraction) * count >= 1.0);
         told.map(|fraction| (fraction, self.latency_ns.value_at_quantile(fraction) as f64 / 1e6)).collect()
     }

@@ -16,9 +16,12 @@ use super::page::File as Picture;
 use super::trace;
 use super::workload::{Kind, Source};
 use crate::balance::policy;
+use crate::lab::chart::number;
 
 /// Requests unless asked for otherwise.
 const REQUESTS: u64 = 1_000_000;
+/// Backends over all balancers: each knows its own, at some 200 bytes, and a table or two.
+const KNOWN_MAX: u64 = 1_000_000;
 
 /// A run of several policies.
 #[derive(Debug)]
@@ -37,6 +40,12 @@ impl Plan {
     /// An argument that makes no sense, or a trace that cannot be read.
     pub(super) fn new(arguments: &Arguments) -> Result<Plan, String> {
         let policies = policies(&arguments.policy)?;
+        let known = arguments.backends * arguments.instances * arguments.workers;
+        if known > KNOWN_MAX {
+            return Err(format!(
+                "--backends × --instances × --workers is {known}, more than {KNOWN_MAX}: lower one of them"
+            ));
+        }
         let natures = natures(arguments)?;
         let change = change(arguments, natures.len())?;
         let picture = arguments.out.as_deref().map(Picture::new).transpose()?;
@@ -146,7 +155,10 @@ fn recorded(path: &Path) -> Result<Vec<trace::Row>, String> {
 }
 
 fn words(arguments: &Arguments, requests: u64) -> String {
-    let many = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let many = |count: u64, what: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{} {what}{plural}", number(count as f64, 1.0))
+    };
     let mut words = format!(
         "{} to {}, {} at once each",
         many(requests, "request"),

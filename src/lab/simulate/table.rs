@@ -69,14 +69,8 @@ fn figures_of(value: f64) -> String {
 }
 
 fn evenness(found: &[Found]) -> Table {
-    let head = [
-        "requests: max/mean",
-        "max − mean",
-        "in flight: mean",
-        "max − mean",
-        "max − min",
-        "at the end: max − mean",
-    ];
+    let head =
+        ["requests: max/mean", "max − mean", "in flight: mean", "max − mean", "max − min", "at the end"];
     let mut rows = vec![row("policy", head.map(String::from))];
     for one in found {
         let of = &one.imbalance;
@@ -91,7 +85,7 @@ fn evenness(found: &[Found]) -> Table {
         rows.push(row(&one.policy, cells));
     }
     Table {
-        title: "Imbalance: requests for their weight over the whole run; in flight, on average over time",
+        title: "Imbalance: requests for their weight over the whole run; in flight, on average over time, and max − mean at the end",
         rows,
     }
 }
