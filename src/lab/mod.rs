@@ -16,11 +16,14 @@
 //!
 //! Apart from them, what it takes to measure a proxy beside others: [`process`] starts programs on CPUs of their own and
 //! stops them, [`peers`] says how each proxy is set up for the same duty, [`origin`] is behind them, [`wrk`] and
-//! [`crowd`] are in front, and [`usage`] reads what they consumed. [`chart`] draws what came of it.
+//! [`crowd`] are in front, and [`usage`] reads what they consumed; [`cpu`] does so over time. [`chart`] draws what came of
+//! it. [`simulate`] needs none of this: it plays with the balancers alone, in virtual time.
 
 pub mod chart;
 pub mod client;
+mod columns;
 pub mod connection;
+pub mod cpu;
 pub mod cpus;
 pub mod crowd;
 pub mod echo;
@@ -37,6 +40,7 @@ pub mod process;
 pub mod report;
 pub mod server;
 pub mod service_time;
+pub mod simulate;
 pub mod start;
 pub mod stats;
 pub mod usage;

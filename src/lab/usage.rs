@@ -5,9 +5,28 @@ use std::path::Path;
 
 /// Length of the ticks in `/proc/stat` (`USER_HZ`, 100 on every architecture of Linux that this runs on).
 const TICK_NS: u64 = 10_000_000;
-/// Where in `/proc/PID/stat`, after the name, state and process group stand (proc(5), fields 3 and 5).
+/// Where in `/proc/PID/stat`, after the name, things stand: the state, the process group, CPU time in user mode and in the
+/// kernel, and when it started (proc(5), fields 3, 5, 14, 15 and 22).
 const STATE: usize = 0;
 const GROUP: usize = 2;
+const USER: usize = 11;
+const SYSTEM: usize = 12;
+const STARTED: usize = 19;
+
+/// CPU time, apart. Counted in ticks of 10 ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// In user mode, in nanoseconds.
+    pub user_ns: u64,
+    /// In the kernel, in nanoseconds.
+    pub system_ns: u64,
+}
+
+impl Times {
+    fn of_ticks(user: u64, system: u64) -> Times {
+        Times { user_ns: user * TICK_NS, system_ns: system * TICK_NS }
+    }
+}
 
 /// The processes of a group, without those that have ended and only wait to be asked how.
 pub fn members(group: u32) -> Vec<u32> {
@@ -62,9 +81,40 @@ pub fn pss_bytes(group: u32) -> Result<u64, String> {
 /// # Errors
 /// `/proc/stat` is not to be read.
 pub fn machine_ns() -> Result<u64, String> {
-    busy_ticks(&read(Path::new("/proc/stat"))?)
-        .map(|ticks| ticks * TICK_NS)
-        .ok_or_else(|| "/proc/stat: no line of all CPUs".into())
+    machine_times().map(|times| times.user_ns + times.system_ns)
+}
+
+/// The same, apart.
+///
+/// # Errors
+/// `/proc/stat` is not to be read.
+pub fn machine_times() -> Result<Times, String> {
+    busy_times(&read(Path::new("/proc/stat"))?).ok_or_else(|| "/proc/stat: no line of all CPUs".into())
+}
+
+/// CPU time that all threads of a process have had, those that have ended too, and when it started: two processes that
+/// have the same number one after the other differ in that. `None` if it has ended.
+pub fn process_times(pid: u32) -> Option<(Times, u64)> {
+    times_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The processes that go by a name: what they call themselves (15 bytes of it), or the file they were started from. This
+/// one is not among them.
+pub fn named(name: &str) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut found: Vec<u32> = pids.filter(|pid| *pid != std::process::id() && goes_by(*pid, name)).collect();
+    found.sort_unstable();
+    found
+}
+
+fn goes_by(pid: u32, name: &str) -> bool {
+    // One that ends meanwhile goes by no name.
+    let of = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let command = of("cmdline");
+    let program = command.split(|&byte| byte == 0).next().unwrap_or_default();
+    let file = program.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    file == name.as_bytes() || of("comm").trim_ascii_end() == name.as_bytes()
 }
 
 /// How many CPUs the machine has.
@@ -95,11 +145,21 @@ fn field_kib(text: &str, name: &str) -> Option<u64> {
     first_number(text.lines().find_map(|line| line.strip_prefix(name))?)
 }
 
-/// user, nice, system, irq and softirq of the line of all CPUs (proc(5)).
-fn busy_ticks(stat: &str) -> Option<u64> {
+/// The line of all CPUs (proc(5)): user and nice; system, irq and softirq.
+fn busy_times(stat: &str) -> Option<Times> {
     let line = stat.lines().next()?.strip_prefix("cpu ")?;
     let ticks: Vec<u64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
-    [0, 1, 2, 5, 6].iter().map(|&index: &usize| ticks.get(index)).sum()
+    let sum = |indexes: &[usize]| indexes.iter().map(|&index| ticks.get(index)).sum::<Option<u64>>();
+    Some(Times::of_ticks(sum(&[0, 1])?, sum(&[2, 5, 6])?))
+}
+
+/// The times in a `/proc/PID/stat`, and the start, unless the process has ended.
+fn times_of(stat: &str) -> Option<(Times, u64)> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let is_over = matches!(*fields.get(STATE)?, "Z" | "X");
+    (!is_over).then_some(())?;
+    Some((Times::of_ticks(number(USER)?, number(SYSTEM)?), number(STARTED)?))
 }
 
 #[cfg(test)]
@@ -125,7 +185,16 @@ mod tests {
 
     #[test]
     fn waiting_is_not_being_busy() {
-        assert_eq!(busy_ticks("cpu  1 20 300 9999 9999 4000 50000 9999 9 9\ncpu0 1 1\n"), Some(54_321));
-        assert_eq!(busy_ticks("cpu0 1 2 3\n"), None);
+        let times = busy_times("cpu  1 20 300 9999 9999 4000 50000 9999 9 9\ncpu0 1 1\n");
+        assert_eq!(times, Some(Times::of_ticks(21, 54_300)));
+        assert_eq!(busy_times("cpu0 1 2 3\n"), None);
+    }
+
+    #[test]
+    fn times_of_a_process_are_apart_and_it_has_a_start() {
+        let stat = "7 (a) b) R 1 7 7 0 -1 4194304 105 0 0 0 12 34 0 0 20 0 1 0 5580483 2998272 409";
+        assert_eq!(times_of(stat), Some((Times::of_ticks(12, 34), 5_580_483)));
+        assert_eq!(times_of(&stat.replace(" R ", " Z ")), None);
+        assert_eq!(times_of("7 (a) R 1 7"), None);
     }
 }

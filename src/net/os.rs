@@ -27,10 +27,10 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// The time of day, for people: a clock that may be set.
+/// The time of day: how long since 1970 began, in UTC.
 #[allow(clippy::disallowed_methods)] // the one place, as above
-pub fn wall_clock() -> SystemTime {
-    SystemTime::now()
+pub fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// What every socket of the proxy, accepted or connected, is set to.
@@ -99,7 +99,7 @@ impl Net for OsNet {
     }
 
     fn unix_s(&self) -> u64 {
-        wall_clock().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        unix_time().as_secs()
     }
 
     fn poll(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {

@@ -112,7 +112,16 @@ pub(super) fn x_axis(body: &mut String, plot: &Plot, title: &str, range: &Range)
     for (value, label) in range.ticks() {
         let x = plot.x(range.place(value));
         let _ = writeln!(body, r#"<path d="M{x:.1} {:.1}V{base:.1}" class="grid"/>"#, plot.top);
-        text(body, x, base + 16.0, "tick", "middle", &label);
+        // The last one may be longer than there is room for on its right.
+        let overhangs = x + width_of(&label) / 2.0 > WIDTH;
+        text(
+            body,
+            if overhangs { WIDTH } else { x },
+            base + 16.0,
+            "tick",
+            if overhangs { "end" } else { "middle" },
+            &label,
+        );
     }
     base_line(body, plot);
     text(body, plot.x(0.5), base + 34.0, "note", "middle", title);

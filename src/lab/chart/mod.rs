@@ -22,6 +22,7 @@ use std::fmt::Write;
 
 pub use bars::{Bars, Group, Layout};
 pub use lines::{Lines, Series};
+pub(in crate::lab) use scale::number;
 pub use scale::{Axis, Scale};
 pub use style::STYLE;
 
@@ -55,6 +56,22 @@ impl Picture {
              <title>{title}</title>\n<desc>{description}</desc>\n{style}{body}</svg>\n"
         )
     }
+}
+
+/// Several pictures below each other, as one file.
+pub fn stacked(pictures: &[Picture]) -> String {
+    let width = pictures.iter().map(|picture| picture.width).fold(0.0, f64::max);
+    let mut height = 0.0;
+    let mut body = String::new();
+    for picture in pictures {
+        // Each goes on as an image of its own, with its name.
+        let _ = write!(body, "<g transform=\"translate(0 {height:.0})\">\n{}</g>\n", picture.inline());
+        height += picture.height;
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
+         height=\"{height:.0}\">\n<style>{STYLE}</style>\n{body}</svg>\n"
+    )
 }
 
 /// Text that means itself in XML and HTML, in attributes too. What XML has no way to say at all is left out.

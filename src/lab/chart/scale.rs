@@ -126,7 +126,7 @@ fn step(span: f64, count: f64) -> f64 {
 }
 
 /// A number with as many decimals as it takes to tell it from its neighbours, and with its thousands apart.
-pub(super) fn number(value: f64, step: f64) -> String {
+pub(in crate::lab) fn number(value: f64, step: f64) -> String {
     let decimals = (-(step.log10() + 1e-9).floor()).clamp(0.0, 6.0) as usize;
     let plain = format!("{:.decimals$}", value + 0.0);
     let (sign, digits) = plain.split_at(usize::from(plain.starts_with('-')));

@@ -19,7 +19,6 @@ mod clients;
 mod commands;
 mod company;
 mod members;
-mod monitor;
 mod page;
 mod plan;
 pub mod programs;
@@ -31,20 +30,24 @@ mod trial;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use arguments::Arguments;
 
 use self::commands::Commands;
-use self::monitor::Monitor;
 use self::plan::{Plan, Who};
 use self::results::{Machine, Results, Settings};
 use self::trial::Bench;
+use super::cpu::{self, Watch};
 use super::cpus::{Cpus, Placement};
 use super::peers::PEERS;
 use super::{process, usage};
 use crate::net::os;
+
+/// How often to look how busy the machine is, as the class project did.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs what the arguments ask for, and returns whether all checks hold.
 ///
@@ -63,12 +66,10 @@ pub fn run(arguments: &Arguments) -> Result<bool, String> {
     process::end_all_on_signal().map_err(|error| format!("cannot handle signals: {error}"))?;
     let placement = Placement::new(&Cpus::allowed()?, 1);
     placement.load.pin()?;
-    let host = host();
-    let monitor = Monitor::start(&out.join(format!("cpu_usage.txt {host}")))
-        .map_err(|error| format!("cannot watch the CPUs: {error}"))?;
+    let watch = Watch::start(&out, WATCH_EVERY).map_err(|error| format!("cannot watch the CPUs: {error}"))?;
     let mut bench = Bench::new(&out, placement)?;
     let mut results = Results {
-        machine: machine(host),
+        machine: machine(),
         settings: settings(arguments, &plan),
         tests: plan.tests.iter().map(|test| test.title()).collect(),
         contestants: plan.who.iter().map(Who::label).collect(),
@@ -82,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, String> {
         bar.inc(step.planned_ms());
     }
     bar.finish_and_clear();
-    results.cpu_percent = monitor.stop();
+    results.cpu_percent = watch.stop();
     results.checks = checks::all(&plan.tests, &results);
     results.checks.push(bench.nothing_is_left());
     write_all(&out, &results, bench.commands())?;
@@ -153,31 +154,24 @@ fn write_all(out: &Path, results: &Results, commands: &Commands) -> Result<(), S
 
 fn progress(total_ms: u64) -> ProgressBar {
     let bar = ProgressBar::new(total_ms);
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    bar.enable_steady_tick(Duration::from_millis(200));
     match ProgressStyle::with_template("{wide_bar} {percent} %, {eta} left  {msg:32!}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
 }
 
-fn machine(host: String) -> Machine {
+fn machine() -> Machine {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     Machine {
-        host,
+        host: cpu::host(),
         date: date("+%F %T"),
         kernel: kernel.trim().to_owned(),
         cpu: model.map_or(std::env::consts::ARCH, |(_, model)| model.trim()).to_owned(),
         cpus: usage::cpus().unwrap_or(0),
     }
-}
-
-fn host() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let plain: String =
-        name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || ".-_".contains(*c)).collect();
-    if plain.is_empty() { "localhost".into() } else { plain }
 }
 
 fn date(format: &str) -> String {

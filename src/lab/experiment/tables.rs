@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::results::{Results, Sample, Spread, Title};
+use crate::lab::columns::aligned;
 
 /// A table: its head, and its rows.
 pub(super) struct Table {
@@ -93,18 +94,8 @@ pub(super) fn summary(results: &Results) -> String {
     for title in &results.tests {
         let _ = writeln!(text, "\n{}: {}", title.name, title.what);
         let table = of(results, title);
-        let all: Vec<&Vec<String>> = std::iter::once(&table.head).chain(&table.rows).collect();
-        let width = |column: usize| {
-            let cells = all.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        for row in &all {
-            let cells = row.iter().enumerate().map(|(column, cell)| {
-                let blanks = " ".repeat(width(column).saturating_sub(cell.chars().count()));
-                if column == 0 { format!("{cell}{blanks}") } else { format!("{blanks}{cell}") }
-            });
-            let _ = writeln!(text, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end());
-        }
+        let rows: Vec<Vec<String>> = std::iter::once(table.head).chain(table.rows).collect();
+        text += &aligned(&rows);
     }
     let broken: Vec<_> = results.checks.iter().filter(|check| !check.holds).collect();
     let _ =

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
@@ -38,10 +38,11 @@ impl Log {
 
     /// Writes what stands at its start: that it starts now.
     pub(super) fn begin(&mut self) -> Result<Writer<'_>, String> {
+        let now = UNIX_EPOCH + os::unix_time();
         let log = IntervalLogWriterBuilder::new()
             .add_comment("latency in microseconds, from when requests were due")
-            .with_start_time(os::wall_clock())
-            .with_base_time(os::wall_clock())
+            .with_start_time(now)
+            .with_base_time(now)
             .with_max_value_divisor(MAX_DIVISOR)
             .begin_log_with(&mut self.file, &mut self.serializer)
             .map_err(|error| format!("{}: {error}", self.name))?;
