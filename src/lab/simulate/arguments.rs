@@ -114,6 +114,9 @@ pub struct Arguments {
     /// Do not tell the balancer of failures: what passing over who fails is for
     #[arg(long, help_heading = "Proxies")]
     pub no_guard: bool,
+    /// With ip_hashing and maglev: the most of its share of the connections that a backend takes, in percent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(101..=1000), help_heading = "Proxies")]
+    pub max_load_percent: Option<u32>,
 
     /// Count the clients that move when these backends leave
     #[arg(long, value_name = "INDEX", value_delimiter = ',', help_heading = "Members")]

@@ -27,6 +27,8 @@ impl Default for Nature {
 pub(super) struct Held {
     /// The backend's position.
     pub(super) position: usize,
+    /// The balancer that chose it.
+    pub(super) balancer: usize,
     /// When the client came.
     pub(super) came_at_ns: u64,
     /// How long this backend works on it.

@@ -16,7 +16,7 @@ use super::counts::Counts;
 use super::gauge::Gauge;
 use super::members::{Fleet, Member, Size};
 use super::workload::{FOREVER_NS, Kind, Request};
-use crate::balance::Tried;
+use crate::balance::{Sample, Tried};
 
 /// Backends tried for one client, as the proxy does unless told otherwise.
 const CONNECT_ATTEMPTS: usize = 3;
@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) at_once: usize,
     /// Failures are told to the balancer, which passes over who fails.
     pub(super) guard: bool,
+    /// How much of its share a backend takes at most, where a policy goes by keys.
+    pub(super) max_load_percent: Option<u32>,
 }
 
 impl World {
@@ -102,7 +104,14 @@ impl<'a> Engine<'a> {
         Engine {
             world,
             base,
-            fleet: Fleet::new(policy, &world.members(), world.size, world.kind.seed, base),
+            fleet: Fleet::new(
+                policy,
+                &world.members(),
+                world.size,
+                world.max_load_percent,
+                world.kind.seed,
+                base,
+            ),
             backends: world.natures.iter().map(Backend::new).collect(),
             working: Slab::new(),
             ends: BinaryHeap::new(),
@@ -152,6 +161,7 @@ impl<'a> Engine<'a> {
                 self.counts.failed(position);
                 if self.world.guard {
                     lease.failed_at_once(now);
+                    self.fleet.observe(request.balancer, &lease, Sample::Failure, now, now);
                 }
                 return;
             }
@@ -160,7 +170,8 @@ impl<'a> Engine<'a> {
             } else {
                 (request.service_ns as f64 * backend.slowness) as u64
             };
-            return self.accept(Held { position, came_at_ns: request.at_ns, takes_ns, lease }, request.at_ns);
+            let (balancer, came_at_ns) = (request.balancer, request.at_ns);
+            return self.accept(Held { position, balancer, came_at_ns, takes_ns, lease }, request.at_ns);
         }
         self.counts.unserved();
     }
@@ -191,6 +202,8 @@ impl<'a> Engine<'a> {
         let latency_ns = at_ns - held.came_at_ns;
         self.counts.answered(latency_ns);
         held.lease.succeeded();
+        let (since, now) = (self.instant(held.came_at_ns), self.instant(at_ns));
+        self.fleet.observe(held.balancer, &held.lease, Sample::Answer, since, now);
         self.gauge.leave(held.position, at_ns);
         let backend = &mut self.backends[held.position];
         match backend.queue.pop_front() {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::workload::stream;
 use crate::balance::policy::{self, Seed};
-use crate::balance::{Balancer, Lease, Pool, Tried};
+use crate::balance::{Balancer, Lease, Pool, Sample, Tried};
 use crate::config;
 
 /// A backend of a pool.
@@ -32,7 +32,8 @@ pub(super) fn pool(members: &[Member], base: Instant) -> Arc<Pool> {
         weight: member.weight,
     };
     let backends = members.iter().map(backend).collect();
-    let config = config::Pool { name: "simulated".into(), policy: "", backends, sticky: None };
+    let config =
+        config::Pool { name: "simulated".into(), policy: "", backends, sticky: None, max_load_percent: None };
     Arc::new(Pool::new(&config, &config::Timeouts::default(), base))
 }
 
@@ -58,13 +59,26 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    pub(super) fn new(policy: &str, members: &[Member], size: Size, seed: u64, base: Instant) -> Fleet {
+    /// `max_load_percent` bounds the policies that it is for.
+    pub(super) fn new(
+        policy: &str,
+        members: &[Member],
+        size: Size,
+        max_load_percent: Option<u32>,
+        seed: u64,
+        base: Instant,
+    ) -> Fleet {
         let mut balancers = Vec::with_capacity(size.instances * size.workers);
         for instance in 0..size.instances {
             let pool = pool(members, base);
             let random = stream(seed, &format!("instance {instance}"));
             let workers = (0..size.workers).map(|worker| balancer(policy, &pool, Seed { worker, random }));
             balancers.extend(workers);
+        }
+        if let Some(percent) = max_load_percent
+            && policy::keyed().any(|keyed| keyed == policy)
+        {
+            balancers.iter_mut().for_each(|balancer: &mut Balancer| balancer.set_max_load(Some(percent)));
         }
         Fleet { balancers }
     }
@@ -78,5 +92,17 @@ impl Fleet {
         now: Instant,
     ) -> Option<Lease> {
         self.balancers[balancer].choose(client, None, tried, now)
+    }
+
+    /// It hears what came by `now` of what it was asked at `since`.
+    pub(super) fn observe(
+        &mut self,
+        balancer: usize,
+        lease: &Lease,
+        sample: Sample,
+        since: Instant,
+        now: Instant,
+    ) {
+        self.balancers[balancer].observe(lease.backend(), sample, since, now);
     }
 }

@@ -63,6 +63,7 @@ impl Plan {
             natures,
             at_once: arguments.at_once as usize,
             guard: !arguments.no_guard,
+            max_load_percent: arguments.max_load_percent,
         };
         let words = words(arguments, requests);
         Ok(Plan { policies, world, change, picture, words })
