@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(scaled(6_670.0, TIME_UNITS, 2), "6.67ms");
         assert_eq!(scaled(30e6, TIME_UNITS, 0), "30s");
         assert_eq!(scaled(692_387.0, BINARY_UNITS, 2), "676.16K");
-        assert_eq!(padded(1050.0, METRIC_UNITS, 8), "   1.05k ");
+        assert_eq!(padded(1050.0, METRIC_UNITS, 8), "  1.05k ");
         assert_eq!(padded(6_460.0, TIME_UNITS, 8), "  6.46ms");
         assert_eq!(padded(250.0, METRIC_UNITS, 8), "250.00  ");
     }
