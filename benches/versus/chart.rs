@@ -64,7 +64,7 @@ text {{ font: 11px system-ui, sans-serif; fill: #1f2328; }}
 }}
 </style>
 <text x=\"0\" y=\"16\" class=\"title\">CPU time per request, {first} = 1; shorter is better</text>
-<text x=\"0\" y=\"34\" class=\"note\">Rows that end in -idle: memory per connection. {note}</text>
+<text x=\"0\" y=\"34\" class=\"note\">Rows that end in -idle: memory per connection; in -rate: p99 of latency. {note}</text>
 <line x1=\"{one:.1}\" x2=\"{one:.1}\" y1=\"{:.1}\" y2=\"{:.1}\" class=\"one\"/>
 {body}</svg>
 ",

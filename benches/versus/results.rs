@@ -55,6 +55,8 @@ pub enum Unit {
     MicrosPerRequest,
     /// Memory per connection, in bytes.
     BytesPerConnection,
+    /// What 99 of 100 requests did not exceed, from when they were due, in microseconds.
+    MicrosAtP99,
 }
 
 /// One row, done once by one contestant.
@@ -88,6 +90,8 @@ pub struct Figures {
     pub requests_per_s: Option<f64>,
     pub p50_us: Option<f64>,
     pub p99_us: Option<f64>,
+    /// Where load came at a constant rate: only then does it mean anything.
+    pub p999_us: Option<f64>,
     /// CPU time per request of the whole machine: load, backends and interrupts included.
     pub machine_us: Option<f64>,
     /// How much of its CPUs' time the proxy used: near 1, it was what limited the throughput.
@@ -105,6 +109,7 @@ pub struct Cell {
     pub requests_per_s: Option<f64>,
     pub p50_us: Option<f64>,
     pub p99_us: Option<f64>,
+    pub p999_us: Option<f64>,
     pub busy: Option<f64>,
     /// Each thing that went wrong, once.
     pub troubles: Vec<String>,
@@ -153,6 +158,7 @@ impl Report {
             requests_per_s: middle(|figures| figures.requests_per_s),
             p50_us: middle(|figures| figures.p50_us),
             p99_us: middle(|figures| figures.p99_us),
+            p999_us: middle(|figures| figures.p999_us),
             busy: middle(|figures| figures.busy),
             troubles,
         })

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use lbproxy::lab::cpus::Placement;
 use lbproxy::lab::crowd::Crowd;
 use lbproxy::lab::origin::{self, Origin};
+use lbproxy::lab::outcome::Outcome;
 use lbproxy::lab::peers::Duty;
-use lbproxy::lab::process::{self, Process};
+use lbproxy::lab::process::{self, Launch, Process};
 use lbproxy::lab::usage;
 use lbproxy::lab::wrk::{self, Load};
 use lbproxy::net::os;
@@ -19,6 +20,10 @@ use crate::contestants::Contestant;
 use crate::results::Figures;
 use crate::rows::{ACTIVE, Row, Work};
 
+/// The load at a constant rate that was built with this benchmark.
+const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
+/// How much longer than its load it may take.
+const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait until memory has settled.
 const SETTLE: Duration = Duration::from_secs(1);
 
@@ -79,7 +84,7 @@ impl Bench {
         let mut process = Process::start(&contestant.launch(&duty)?, &self.placement.proxy, &log)?;
         process.wait_for(listen)?;
         let trial =
-            Trial { bench: self, listen, group: process.group(), wrk_log: self.directory.join("wrk") };
+            Trial { bench: self, listen, group: process.group(), load_log: self.directory.join("load") };
         if self.sizes.warm_up_secs > 0 {
             let load = Load {
                 server: listen,
@@ -88,10 +93,11 @@ impl Bench {
                 closes: false,
                 secs: self.sizes.warm_up_secs,
             };
-            wrk::run(&load, &self.placement.load, &trial.wrk_log)?;
+            wrk::run(&load, &self.placement.load, &trial.load_log)?;
         }
         match row.work {
             Work::Load { path, connections, closes } => trial.load(path, connections, closes),
+            Work::Rate { per_s, connections } => trial.rate(per_s, connections),
             Work::Idle => trial.idle(),
             Work::Open => trial.open(),
         }
@@ -112,7 +118,7 @@ struct Trial<'a> {
     bench: &'a Bench,
     listen: SocketAddr,
     group: u32,
-    wrk_log: PathBuf,
+    load_log: PathBuf,
 }
 
 /// What has been consumed until some moment.
@@ -126,7 +132,7 @@ impl Trial<'_> {
     fn load(&self, path: &str, connections: usize, closes: bool) -> Result<Figures, String> {
         let load = Load { server: self.listen, path, connections, closes, secs: self.bench.sizes.secs };
         let before = self.read()?;
-        let outcome = wrk::run(&load, &self.bench.placement.load, &self.wrk_log)?;
+        let outcome = wrk::run(&load, &self.bench.placement.load, &self.load_log)?;
         let after = self.read()?;
         let proxy_ns = after.proxy_ns.saturating_sub(before.proxy_ns) as f64;
         let machine_ns = after.machine_ns.saturating_sub(before.machine_ns) as f64;
@@ -138,9 +144,42 @@ impl Trial<'_> {
             requests_per_s: Some(outcome.requests_per_s),
             p50_us: Some(outcome.p50_us),
             p99_us: Some(outcome.p99_us),
+            p999_us: None,
             machine_us: Some(machine_ns / 1000.0 / requests),
             busy: Some(proxy_ns / elapsed_ns),
             fault: outcome.fault,
+        })
+    }
+
+    /// Requests that are due whatever becomes of the others, and how long each took from when it was.
+    fn rate(&self, per_s: u32, connections: usize) -> Result<Figures, String> {
+        let secs = self.bench.sizes.secs;
+        let words = [
+            "--json".to_owned(),
+            "-t1".to_owned(),
+            format!("-c{connections}"),
+            format!("-d{secs}s"),
+            format!("-R{per_s}"),
+            format!("http://{}/", self.listen),
+        ];
+        let before = self.read()?;
+        let load = Process::start(&Launch::new(LOADGEN, words), &self.bench.placement.load, &self.load_log)?;
+        let text = load.output(Duration::from_secs(secs) + GRACE)?;
+        let after = self.read()?;
+        let outcome: Outcome =
+            serde_json::from_str(text.trim()).map_err(|error| format!("loadgen: {error}: {text}"))?;
+        let proxy_ns = after.proxy_ns.saturating_sub(before.proxy_ns) as f64;
+        let elapsed_ns = (after.at - before.at).as_nanos() as f64 * self.bench.workers as f64;
+        let failed = outcome.requests - outcome.ok;
+        Ok(Figures {
+            figure: outcome.latency_us.p99,
+            requests_per_s: Some(outcome.requests_per_second),
+            p50_us: Some(outcome.latency_us.p50),
+            p99_us: Some(outcome.latency_us.p99),
+            p999_us: Some(outcome.latency_us.p99_9),
+            busy: Some(proxy_ns / elapsed_ns),
+            fault: (failed > 0).then(|| format!("{failed} of {} requests failed", outcome.requests)),
+            ..Figures::default()
         })
     }
 

@@ -39,6 +39,7 @@ pub fn markdown(report: &Report) -> String {
         let unit = match row.unit {
             Unit::MicrosPerRequest => "µs",
             Unit::BytesPerConnection => "bytes",
+            Unit::MicrosAtP99 => "p50 / p99 / p99.9 in µs (ratio of p99)",
         };
         let _ = write!(out, "\n| `{}` {}, {unit} |", row.name, row.what);
         for column in &columns {
@@ -67,7 +68,7 @@ fn method(report: &Report) -> String {
     let first = report.contestants.first().map_or("the first", |entrant| entrant.name.as_str());
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     format!(
-        "CPU time of the proxy per request (or memory per connection): median of {} interleaved round{} of {} s, {} \
+        "CPU time of the proxy per request (or memory per connection, or latency): median of {} interleaved round{} of {} s, {} \
          worker{} on CPU {}, load and backends on CPU {}. A ratio is {first} ÷ the other: below 1, {first} needs less.",
         settings.rounds,
         plural(settings.rounds as usize),
@@ -89,6 +90,9 @@ fn text_line(cell: &Cell, unit: Unit, ratio: Option<f64>) -> String {
     let mut line = format!("{:>8} {name} {range:<16} {ratio:>6}{doubt}", figure(median, unit));
     if let (Some(rate), Some(p50), Some(p99)) = (cell.requests_per_s, cell.p50_us, cell.p99_us) {
         let _ = write!(line, "  {rate:>8.0}/s  p50 {} p99 {}", millis(p50), millis(p99));
+        if let Some(p999) = cell.p999_us {
+            let _ = write!(line, " p99.9 {}", millis(p999));
+        }
     }
     if let Some(busy) = cell.busy {
         let _ = write!(line, "  busy {:>3.0} %", busy * 100.0);
@@ -109,6 +113,10 @@ fn markdown_cell(report: &Report, row: &RowTitle, column: &Entrant) -> String {
         let Some(cell) = report.cell(&row.name, &entrant.name) else { continue };
         let doubt = if cell.troubles.is_empty() { "" } else { DOUBTFUL };
         let mut part = match cell.spread {
+            Some(spread) if row.unit == Unit::MicrosAtP99 => {
+                let [p50, p999] = [cell.p50_us, cell.p999_us].map(|us| figure(us.unwrap_or(0.0), row.unit));
+                format!("{p50} / {} / {p999}", figure(spread.median, row.unit))
+            }
             Some(spread) => figure(spread.median, row.unit),
             None => "failed".to_owned(),
         };
@@ -138,7 +146,7 @@ fn append_troubles(out: &mut String, report: &Report) {
 
 pub fn symbol(unit: Unit) -> &'static str {
     match unit {
-        Unit::MicrosPerRequest => "µs",
+        Unit::MicrosPerRequest | Unit::MicrosAtP99 => "µs",
         Unit::BytesPerConnection => "B",
     }
 }
@@ -146,7 +154,7 @@ pub fn symbol(unit: Unit) -> &'static str {
 /// With three digits, or four.
 pub fn figure(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::BytesPerConnection => format!("{value:.0}"),
+        Unit::BytesPerConnection | Unit::MicrosAtP99 => format!("{value:.0}"),
         Unit::MicrosPerRequest if value < 10.0 => format!("{value:.2}"),
         Unit::MicrosPerRequest if value < 100.0 => format!("{value:.1}"),
         Unit::MicrosPerRequest => format!("{value:.0}"),
