@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// One way to break the proxy: in `file`, `find` (which occurs once) becomes `replace`.
 struct Mutation {
@@ -20,6 +22,8 @@ const SEEDS: &str = "30000";
 const SEEDS_BEFORE: &str = "600";
 /// Some mutations make the proxy loop for ever: so many seconds are enough for a build, and for a run.
 const PATIENCE_S: &str = "120";
+/// Mutations tried at once: building one keeps more than one CPU busy, and its tests do not.
+const COPIES: usize = 2;
 /// How timeout(1) exits when it had to.
 const EXIT_TIMED_OUT: i32 = 124;
 
@@ -472,11 +476,17 @@ fn every_mutation_still_finds_its_place() {
 /// A copy of the library, its simulation and the tests of its policies, without programs and benches: less to build each time.
 struct Copy {
     tree: PathBuf,
+    target: PathBuf,
 }
 
 impl Copy {
-    fn make() -> Copy {
-        let tree = root().join("target/mutations/tree");
+    /// Each is built in a place of its own, the first where everything else is: what it depends on is there already.
+    fn make(number: usize) -> Copy {
+        let tree = root().join(format!("target/mutations/tree{number}"));
+        let target = match number {
+            0 => root().join("target"),
+            number => root().join(format!("target/mutations/target{number}")),
+        };
         let _ = fs::remove_dir_all(&tree);
         for folder in ["src", "tests/sim", "tests/strict", "tests/policies"] {
             copy_folder(&root().join(folder), &tree.join(folder));
@@ -495,7 +505,11 @@ impl Copy {
         let after = after.find("\n[lints").map_or("", |at| &after[at..]);
         let manifest = format!("{before}{after}\n[lib]\nname = \"lbproxy\"\n[workspace]\n");
         fs::write(tree.join("Cargo.toml"), manifest).expect("writable");
-        Copy { tree }
+        let copy = Copy { tree, target };
+        for suite in ["sim", "policies"] {
+            copy.run(Tests { suite, filter: "" }, SEEDS_BEFORE).expect("the proxy as it is passes");
+        }
+        copy
     }
 
     fn cargo(&self, arguments: &[&str], seeds: &str) -> Output {
@@ -503,12 +517,25 @@ impl Copy {
             .args([PATIENCE_S, env!("CARGO")])
             .args(arguments)
             .current_dir(&self.tree)
-            .env("CARGO_TARGET_DIR", root().join("target"))
+            .env("CARGO_TARGET_DIR", &self.target)
             .env("SIM_SEEDS", seeds)
             .env("RUST_BACKTRACE", "0")
             .env_remove("SIM_SEED")
             .output()
             .expect("cargo runs")
+    }
+
+    /// Whether a test notices this mutation.
+    fn catches(&self, mutation: &Mutation) -> bool {
+        let file = self.tree.join(mutation.file);
+        let original = fs::read_to_string(&file).expect(mutation.file);
+        fs::write(&file, mutate(mutation)).expect("writable");
+        let outcome = self.run(mutation.tests(), SEEDS);
+        fs::write(&file, original).expect("writable");
+        if let Err(told) = &outcome {
+            println!("caught: {}\n        {told}", mutation.what);
+        }
+        outcome.is_err()
     }
 
     /// Builds these tests and runs them; answers how it went, or what betrayed the mutation.
@@ -543,21 +570,23 @@ fn copy_folder(from: &Path, to: &Path) {
 #[test]
 #[ignore = "takes minutes: cargo test --test mutations -- --ignored"]
 fn every_mutation_is_caught() {
-    let copy = Copy::make();
-    for suite in ["sim", "policies"] {
-        copy.run(Tests { suite, filter: "" }, SEEDS_BEFORE).expect("the proxy as it is passes");
-    }
     let only = std::env::var("MUTATION").unwrap_or_default();
-    let mut missed = Vec::new();
-    for mutation in MUTATIONS.iter().filter(|mutation| mutation.what.contains(&only)) {
-        let file = copy.tree.join(mutation.file);
-        let original = fs::read_to_string(&file).expect(mutation.file);
-        fs::write(&file, mutate(mutation)).expect("writable");
-        match copy.run(mutation.tests(), SEEDS) {
-            Ok(()) => missed.push(mutation.what),
-            Err(told) => println!("caught: {}\n        {told}", mutation.what),
+    let wanted: Vec<&Mutation> = MUTATIONS.iter().filter(|mutation| mutation.what.contains(&only)).collect();
+    let next = AtomicUsize::new(0);
+    let missed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for number in 0..COPIES.min(wanted.len()) {
+            let (wanted, next, missed) = (&wanted, &next, &missed);
+            scope.spawn(move || {
+                let copy = Copy::make(number);
+                while let Some(mutation) = wanted.get(next.fetch_add(1, Relaxed)) {
+                    if !copy.catches(mutation) {
+                        missed.lock().expect("nobody panics with it").push(mutation.what);
+                    }
+                }
+            });
         }
-        fs::write(&file, original).expect("writable");
-    }
+    });
+    let missed = missed.into_inner().expect("nobody panicked with it");
     assert_eq!(missed, [""; 0], "mutations that no test noticed");
 }
