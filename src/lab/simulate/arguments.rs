@@ -41,8 +41,9 @@ const WEIGHT_MAX: u64 = 1_000_000;
 /// A trace is a CSV file with the columns at_ms (when a request came), service_ms (how long a backend works on it) and, if
 /// it likes, client (an address or another name).
 ///
-/// SHAPE is deterministic, exponential, lognormal or lognormal:SIGMA, bimodal or bimodal:SHARE:FACTOR (0.1:10: one in ten takes ten times as
-/// long). Backends are numbered from 1, and called b1, b2 and so on; INDEX may be a range, as in --slow 1-3=10.
+/// SHAPE is deterministic, exponential, lognormal or lognormal:SIGMA, bimodal or bimodal:SHARE:FACTOR (with 0.1:10, one
+/// in ten takes ten times as long). Backends are numbered from 1, and called b1, b2 and so on; INDEX may be a range, as
+/// in --slow 1-3=10.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "simulate", version, verbatim_doc_comment)]
 pub struct Arguments {
