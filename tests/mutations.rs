@@ -22,6 +22,8 @@ const SEEDS: &str = "30000";
 const SEEDS_BEFORE: &str = "600";
 /// Some mutations make the proxy loop for ever: so many seconds are enough for a build, and for a run.
 const PATIENCE_S: &str = "120";
+/// A first build has all that the proxy depends on to build, on a machine that may have much else to do.
+const BUILD_PATIENCE_S: &str = "900";
 /// Mutations tried at once: building one keeps more than one CPU busy, and its tests do not.
 const COPIES: usize = 2;
 /// How timeout(1) exits when it had to.
@@ -512,9 +514,9 @@ impl Copy {
         copy
     }
 
-    fn cargo(&self, arguments: &[&str], seeds: &str) -> Output {
+    fn cargo(&self, patience_s: &str, arguments: &[&str], seeds: &str) -> Output {
         Command::new("timeout")
-            .args([PATIENCE_S, env!("CARGO")])
+            .args([patience_s, env!("CARGO")])
             .args(arguments)
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.target)
@@ -540,9 +542,9 @@ impl Copy {
 
     /// Builds these tests and runs them; answers how it went, or what betrayed the mutation.
     fn run(&self, Tests { suite, filter }: Tests, seeds: &str) -> Result<(), String> {
-        let built = self.cargo(&["test", "--test", suite, "--no-run"], seeds);
+        let built = self.cargo(BUILD_PATIENCE_S, &["test", "--test", suite, "--no-run"], seeds);
         assert!(built.status.success(), "does not build:\n{}", String::from_utf8_lossy(&built.stderr));
-        let run = self.cargo(&["test", "--test", suite, "--", filter], seeds);
+        let run = self.cargo(PATIENCE_S, &["test", "--test", suite, "--", filter], seeds);
         match run.status.code() {
             Some(0) => return Ok(()),
             Some(EXIT_TIMED_OUT) => return Err("it never ended".to_owned()),
