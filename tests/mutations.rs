@@ -20,7 +20,7 @@ struct Mutation {
 const SEEDS: &str = "30000";
 /// Seeds that the proxy as it is has to pass before.
 const SEEDS_BEFORE: &str = "600";
-/// Some mutations make the proxy loop for ever: so many seconds are enough for a build, and for a run.
+/// Some mutations make the proxy loop for ever: so many seconds are enough for a run.
 const PATIENCE_S: &str = "120";
 /// A first build has all that the proxy depends on to build, on a machine that may have much else to do.
 const BUILD_PATIENCE_S: &str = "900";
