@@ -13,15 +13,9 @@ use lbproxy::{config, net};
 fn pool(size: u16) -> Arc<Pool> {
     let backend = |i: u16| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9001 + i));
-        config::Backend { name: address.to_string(), address, weight: 1 + u32::from(i % 3) }
+        config::Backend::new(address.to_string(), address, 1 + u32::from(i % 3))
     };
-    let config = config::Pool {
-        name: "bench".into(),
-        policy: "",
-        backends: (0..size).map(backend).collect(),
-        max_load_percent: None,
-        sticky: None,
-    };
+    let config = config::Pool::new("bench", "", (0..size).map(backend).collect());
     Arc::new(Pool::new(&config, &config::Timeouts::default(), net::os::now()))
 }
 

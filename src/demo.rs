@@ -34,7 +34,7 @@ impl Demo {
     pub fn backends(&self) -> Vec<Backend> {
         let backends = self.backends.iter();
         let backends = backends.map(|(name, running)| (name.to_string(), running.address()));
-        backends.map(|(name, address)| Backend { name, address, weight: 1 }).collect()
+        backends.map(|(name, address)| Backend::new(name, address, 1)).collect()
     }
 
     /// Prints what to try with a proxy that listens on `proxy` in this mode.

@@ -27,6 +27,14 @@ pub struct Metrics {
     pub reused: u64,
     /// Requests that were sent, or would have been, to one more backend or connection.
     pub retries: u64,
+    /// Checks of backends that failed.
+    pub checks_failed: u64,
+    /// Connections refused because their client has as many as it may, or comes too often.
+    pub client_limited: u64,
+    /// Clients, or requests, that had to wait for room in their pool.
+    pub queued: u64,
+    /// Those of them that did not get it in time, or found too many waiting.
+    pub queue_refused: u64,
     /// Bytes moved from clients to backends.
     pub up_bytes: u64,
     /// Bytes moved from backends to clients.
@@ -55,6 +63,10 @@ impl std::ops::AddAssign<&Metrics> for Metrics {
         self.refused += other.refused;
         self.reused += other.reused;
         self.retries += other.retries;
+        self.checks_failed += other.checks_failed;
+        self.client_limited += other.client_limited;
+        self.queued += other.queued;
+        self.queue_refused += other.queue_refused;
         self.up_bytes += other.up_bytes;
         self.down_bytes += other.down_bytes;
     }

@@ -48,8 +48,16 @@ pub enum Token {
     Client(SessionId),
     /// A socket to a backend.
     Backend(LinkId),
-    /// A listening socket, by its index.
+    /// A listening socket, by its slot.
     Listener(u32),
+    /// The socket of a check of a backend, by the check's slot; turns, below [`Token::PROBE_TURNS`], tell the checks in
+    /// that slot apart.
+    Probe {
+        /// Below [`Token::PROBE_SLOTS`].
+        slot: u32,
+        /// Which of its sockets.
+        turn: u16,
+    },
     /// Another thread wants this loop to look up.
     Waker,
 }
@@ -58,14 +66,26 @@ const _: () = assert!(usize::BITS == 64, "tokens need 64 bits");
 const EPOCH_SHIFT: u32 = 32;
 const SLOT_SHIFT: u32 = 1;
 const WAKER: usize = u32::MAX as usize;
+/// Set in probes, and in the waker, which no probe is equal to.
+const PROBE: usize = 1 << 31;
+const PROBE_TURN_SHIFT: u32 = 20;
 
 impl Token {
-    /// epoch (32) | slot (31) | side (1); epoch 0 holds what is in no table.
+    /// Backends that can be checked.
+    pub const PROBE_SLOTS: usize = (1 << PROBE_TURN_SHIFT) - 1;
+    /// Turns of a slot that can be told apart.
+    pub const PROBE_TURNS: u16 = 1 << (31 - PROBE_TURN_SHIFT);
+
+    /// epoch (32) | slot (31) | side (1); epoch 0 holds what is in no table: listeners, and 1 | turn (11) | slot (20).
     pub fn pack(self) -> usize {
         let (id, side) = match self {
             Token::Client(id) => (id, 0),
             Token::Backend(id) => (id, 1),
             Token::Listener(index) => return index as usize,
+            Token::Probe { slot, turn } => {
+                debug_assert!((slot as usize) < Token::PROBE_SLOTS && turn < Token::PROBE_TURNS);
+                return PROBE | (turn as usize) << PROBE_TURN_SHIFT | slot as usize;
+            }
             Token::Waker => return WAKER,
         };
         debug_assert!((id.slot as usize) < SlotId::MAX_SLOTS && id.epoch != 0);
@@ -76,7 +96,14 @@ impl Token {
     pub fn unpack(bits: usize) -> Token {
         let (epoch, low) = ((bits >> EPOCH_SHIFT) as u32, bits as u32);
         if epoch == 0 {
-            return if bits == WAKER { Token::Waker } else { Token::Listener(low) };
+            return match bits {
+                WAKER => Token::Waker,
+                probe if probe & PROBE != 0 => Token::Probe {
+                    slot: low & ((1 << PROBE_TURN_SHIFT) - 1),
+                    turn: (low >> PROBE_TURN_SHIFT) as u16 % Token::PROBE_TURNS,
+                },
+                _ => Token::Listener(low),
+            };
         }
         let id = SlotId { slot: low >> SLOT_SHIFT, epoch };
         if low & 1 == 1 { Token::Backend(id) } else { Token::Client(id) }
@@ -94,6 +121,11 @@ mod tests {
             for epoch in [1, 2, u32::MAX] {
                 tokens.push(Token::Client(SlotId { slot, epoch }));
                 tokens.push(Token::Backend(SlotId { slot, epoch }));
+            }
+        }
+        for slot in [0, 1, Token::PROBE_SLOTS as u32 - 1] {
+            for turn in [0, 1, Token::PROBE_TURNS - 1] {
+                tokens.push(Token::Probe { slot, turn });
             }
         }
         for token in &tokens {

@@ -100,27 +100,13 @@ fn allocations(mode: Mode) -> u64 {
 }
 
 fn configuration(mode: Mode, backends: &[SocketAddr]) -> Config {
-    let backend =
-        |address: &SocketAddr| config::Backend { name: address.to_string(), address: *address, weight: 1 };
+    let backend = |address: &SocketAddr| config::Backend::new(address.to_string(), *address, 1);
     Config {
         workers: 1,
         timeouts: config::Timeouts::default(),
         limits: config::Limits::default(),
-        frontends: vec![config::Frontend {
-            name: "test".into(),
-            listen: Vec::new(),
-            pool: 0,
-            mode,
-            trusted_proxies: Vec::new(),
-            forwarded: config::ForwardedStyle::XForwarded,
-        }],
-        pools: vec![config::Pool {
-            name: "test".into(),
-            policy: "round_robin",
-            backends: backends.iter().map(backend).collect(),
-            max_load_percent: None,
-            sticky: None,
-        }],
+        frontends: vec![config::Frontend { mode, ..config::Frontend::new("test", 0) }],
+        pools: vec![config::Pool::new("test", "round_robin", backends.iter().map(backend).collect())],
         log: config::Log { access_format: config::AccessFormat::Combined },
     }
 }

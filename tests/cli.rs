@@ -139,7 +139,7 @@ fn every_number_has_a_flag_of_its_name_that_overrides_it() {
         assert!(numbers(&changed).contains(&(table, key, value)), "{flag} {value}: {text}");
         flags += 1;
     }
-    assert_eq!(flags, 26);
+    assert_eq!(flags, 27);
 }
 
 #[test]
@@ -481,7 +481,7 @@ fn help_has_its_groups_every_policy_and_examples_that_work() {
         let command = command.replace("db1.internal", "10.0.0.1").replace("db2.internal", "10.0.0.2");
         let outcome = with_file(ONE_OF_EACH, "", |config| {
             let path = config.strip_prefix("--config ").unwrap().trim();
-            parse(&command.replace("lbproxy.toml", path))
+            parse(&command.replace("lbproxy.toml", path).replace("new.toml", path))
         });
         assert!(outcome.is_ok(), "{command}: {outcome:?}");
     }
@@ -490,4 +490,72 @@ fn help_has_its_groups_every_policy_and_examples_that_work() {
 #[test]
 fn version_prints_the_packages() {
     assert_eq!(printed("--version").0, concat!("lbproxy ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+/// Every long flag of `--help`.
+fn long_flags() -> Vec<String> {
+    let (help, _) = printed("--help");
+    let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    let mut flags: Vec<String> =
+        words.filter(|word| word.starts_with("--") && word.len() > 3).map(str::to_owned).collect();
+    flags.sort();
+    flags.dedup();
+    assert!(flags.len() > 40, "{flags:?}");
+    flags
+}
+
+#[test]
+fn completions_and_the_manual_page_know_every_flag() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (script, _) = printed(&format!("--completions {shell}"));
+        for flag in long_flags() {
+            let known = script.contains(&flag) || script.contains(&format!("-l {}", &flag[2..]));
+            assert!(known, "{shell} does not complete {flag}");
+        }
+    }
+    let (page, _) = printed("--man");
+    let page = page.replace("\\-", "-");
+    for flag in long_flags() {
+        assert!(page.contains(&flag), "the manual page has no {flag}");
+    }
+    assert!(page.starts_with(".ie") && page.contains(".TH lbproxy 1"), "{}", &page[..200.min(page.len())]);
+    assert!(error("--completions tcsh").contains("invalid value 'tcsh' for '--completions <SHELL>'"));
+}
+
+#[test]
+fn bash_takes_the_script_for_one() {
+    let (script, _) = printed("--completions bash");
+    let mut bash =
+        std::process::Command::new("bash").arg("-n").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(bash.wait().unwrap().success());
+}
+
+#[test]
+fn a_diff_says_what_a_reload_would_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old.toml"), folder.path().join("new.toml"));
+    std::fs::write(&old, ONE_OF_EACH).unwrap();
+    let changed = ONE_OF_EACH
+        .replace("weight = 5 }", "weight = 6 }, { address = '127.0.0.1:9002', name = 'b' }")
+        .replace("'random'", "'maglev'")
+        .replace("limits.backlog = 7", "")
+        .replace("idle_timeout_ms", "keepalive_ms = 50000\nidle_timeout_ms");
+    std::fs::write(&new, changed).unwrap();
+    let (text, _) = printed(&format!("--config {} --check --diff {}", new.display(), old.display()));
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "limits.backlog: 7 -> 1024",
+            "pool.web.backends.127.0.0.1:9001.weight: 5 -> 6",
+            "pool.web.backends.b: added (\"127.0.0.1:9002\")",
+            "pool.web.policy: \"random\" -> \"maglev\"",
+            "timeouts.keepalive_ms: 60000 -> 50000 (left as it is: this takes a restart)",
+        ]
+    );
+    let (text, _) = printed(&format!("--config {} --check --diff {}", old.display(), old.display()));
+    assert_eq!(text, "nothing changes\n");
+    assert!(error(&format!("--check --diff {}", old.display())).contains("--config"));
 }

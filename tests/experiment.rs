@@ -166,7 +166,7 @@ fn what_makes_no_sense_is_refused_in_one_line() {
     for (arguments, reason) in [
         (&["--scenario", "nonsense"][..], "--scenario nonsense: there is all, classic, latency, "),
         (&["--policy", "nonsense"], "--policy nonsense: there is round_robin, "),
-        (&["--against", "nonsense"], "--against nonsense: there is haproxy and nginx"),
+        (&["--against", "nonsense"], "--against nonsense: there is haproxy, nginx and wrk2"),
         (&["--out", full], "it is not empty"),
         (&["--seconds", "0"], "from 0.2 to 3600"),
     ] {

@@ -8,6 +8,8 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use lbproxy::net::os::now;
+
 /// One way to break the proxy: in `file`, `find` (which occurs once) becomes `replace`.
 struct Mutation {
     what: &'static str,
@@ -17,7 +19,7 @@ struct Mutation {
 }
 
 /// Seeds that each broken proxy gets to betray itself: most need a few hundred, a few some ten thousand.
-const SEEDS: &str = "30000";
+const SEEDS: &str = "20000";
 /// Seeds that the proxy as it is has to pass before.
 const SEEDS_BEFORE: &str = "600";
 /// Some mutations make the proxy loop for ever: so many seconds are enough for a run.
@@ -28,8 +30,82 @@ const BUILD_PATIENCE_S: &str = "900";
 const COPIES: usize = 2;
 /// How timeout(1) exits when it had to.
 const EXIT_TIMED_OUT: i32 = 124;
+/// What takes long to build and is not mutated.
+const ABOVE: [&str; 8] = ["cli", "control", "demo", "lab", "reach", "run", "upgrade", "worker"];
 
 const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        what: "POLICY: eject everybody for errors",
+        file: "src/balance/pool.rs",
+        find: "(ejected + 1) * 100 <=",
+        replace: "(ejected * 0 + 1) * 100 <=",
+    },
+    Mutation {
+        what: "POLICY: draw another lot for the same client",
+        file: "src/balance/mod.rs",
+        find: "if self.keyed { policy::client_key(choice.client()) } else { self.rng.u64(..) }",
+        replace: "self.rng.u64(..)",
+    },
+    Mutation {
+        what: "POLICY: give a backend that is back all of its share",
+        file: "src/balance/backend.rs",
+        find: "            self.slow_since_ms.store(now_ms, Relaxed);",
+        replace: "            let _ = now_ms;",
+    },
+    Mutation {
+        what: "POLICY: ask backups with everybody else",
+        file: "src/balance/choice.rs",
+        find: "        backend.is_backup() == self.backups\n            && backend.has_room()",
+        replace: "        backend.has_room()",
+    },
+    Mutation {
+        what: "POLICY: take a success for a check",
+        file: "src/balance/penalty.rs",
+        find: "until_ms != HEALTHY && until_ms != DOWN && self.replace",
+        replace: "until_ms != HEALTHY && self.replace",
+    },
+    Mutation {
+        what: "POLICY: send clients to a backend that is down",
+        file: "src/balance/penalty.rs",
+        find: "        now_ms < self.until_ms.load(Relaxed)",
+        replace: "        self.until_ms.load(Relaxed) != DOWN && now_ms < self.until_ms.load(Relaxed)",
+    },
+    Mutation {
+        what: "HTTP: keep waiting connections to backends that are gone",
+        file: "src/proxy/renewal.rs",
+        find: "                && pools.get(pool).is_some_and(|balancer| balancer.pool().contains(backend))\n",
+        replace: "",
+    },
+    Mutation {
+        what: "forget to release a client's connection",
+        file: "src/clients.rs",
+        find: "place.connections = place.connections.saturating_sub(1);",
+        replace: "",
+    },
+    Mutation {
+        what: "let one more wait than there are places",
+        file: "src/balance/common.rs",
+        find: "(before < most).then_some(ticket)",
+        replace: "(before <= most).then_some(ticket)",
+    },
+    Mutation {
+        what: "leave somebody in the line who has gone",
+        file: "src/session/connect.rs",
+        find: "Connect::Waiting(wait) => ctx.waiting.leave(wait.place),",
+        replace: "Connect::Waiting(_) => {}",
+    },
+    Mutation {
+        what: "forget that somebody no longer waits",
+        file: "src/balance/common.rs",
+        find: "self.common.waiting.fetch_sub(1, Relaxed);",
+        replace: "",
+    },
+    Mutation {
+        what: "HTTP: forget to tell that there is room",
+        file: "src/balance/backend.rs",
+        find: "            self.common.note_room();\n        }\n    }",
+        replace: "        }\n    }",
+    },
     Mutation {
         what: "forget to release a backend's counter",
         file: "src/balance/lease.rs",
@@ -37,7 +113,7 @@ const MUTATIONS: &[Mutation] = &[
         replace: "",
     },
     Mutation {
-        what: "maglev: send a client to its backend, available or not",
+        what: "POLICY: maglev: send a client to its backend, available or not",
         file: "src/balance/policy/maglev.rs",
         find: "if is_free {",
         replace: "if true {",
@@ -231,8 +307,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "take writable for connected",
         file: "src/session/connect.rs",
-        find: "match conn.socket.connected(target, conn.has_error()) {",
-        replace: "match { let _ = (conn, target); Ok::<(), io::Error>(()) } {",
+        find: "                conn.socket.connected(target, conn.has_error())",
+        replace: "                let _ = (conn, target);\n                Ok::<(), io::Error>(())",
     },
     Mutation {
         what: "take a connection that broke early for a refused connect",
@@ -438,6 +514,60 @@ const MUTATIONS: &[Mutation] = &[
         find: "Phase::Head => timeouts.head,",
         replace: "Phase::Head => Duration::from_secs(100_000),",
     },
+    Mutation {
+        what: "HTTP: reload: let a connection wait for a backend that has gone",
+        file: "src/session/connect.rs",
+        find: "if self.lease.backend().is_gone() {",
+        replace: "if self.lease.backend().is_gone() && false {",
+    },
+    Mutation {
+        what: "HTTP: reload: keep what waits for the backends of a pool that has gone",
+        file: "src/balance/pool.rs",
+        find: "backend.id == id && !backend.is_gone()",
+        replace: "backend.id == id",
+    },
+    Mutation {
+        what: "HTTP: reload: take a pool that comes back for the one that went",
+        file: "src/proxy/renewal.rs",
+        find: "|old| pool.succeeds(old.pool())",
+        replace: "|old| pool.name == old.pool().name",
+    },
+    Mutation {
+        what: "HTTP: reload: give the place of a pool away that sessions are in",
+        file: "src/proxy/renewal.rs",
+        find: "|pool| pools_in_use.contains(&pool) ||",
+        replace: "|pool| pools_in_use.contains(&pool) && false ||",
+    },
+    Mutation {
+        what: "POLICY: reload: begin to count at nothing for a backend that stays",
+        file: "src/balance/pool.rs",
+        find: "Some(backend) => Arc::clone(backend),",
+        replace: "Some(_) => Arc::new(Backend::new(free.next()?, of_one, self.base, Arc::clone(&self.common))),",
+    },
+    Mutation {
+        what: "POLICY: reload: forget who left and has connections",
+        file: "src/balance/pool.rs",
+        find: "leaving.chain(earlier).cloned()",
+        replace: "leaving.chain(earlier.take(0)).cloned()",
+    },
+    Mutation {
+        what: "POLICY: reload: give ids away that somebody still has",
+        file: "src/balance/pool.rs",
+        find: "self.everybody().map(|backend| backend.id).collect()",
+        replace: "self.backends.iter().map(|backend| backend.id).collect()",
+    },
+    Mutation {
+        what: "POLICY: reload: remember everybody who ever left",
+        file: "src/balance/pool.rs",
+        find: ".filter(|backend| backend.connections() > 0);",
+        replace: ";",
+    },
+    Mutation {
+        what: "POLICY: reload: refill the retry budget",
+        file: "src/balance/mod.rs",
+        find: "self.budget.set_percent(percent);",
+        replace: "self.budget = RetryBudget::new(percent);",
+    },
 ];
 
 /// Those of a test crate whose names contain something.
@@ -475,7 +605,7 @@ fn every_mutation_still_finds_its_place() {
     MUTATIONS.iter().for_each(|mutation| drop(mutate(mutation)));
 }
 
-/// A copy of the library, its simulation and the tests of its policies, without programs and benches: less to build each time.
+/// A copy of the loop and all below, with the simulation and the tests of the policies: less to build each time.
 struct Copy {
     tree: PathBuf,
     target: PathBuf,
@@ -493,11 +623,18 @@ impl Copy {
         for folder in ["src", "tests/sim", "tests/strict", "tests/policies"] {
             copy_folder(&root().join(folder), &tree.join(folder));
         }
-        for gone in ["src/bin", "src/main.rs"] {
-            let gone = tree.join(gone);
-            if gone.is_dir() { fs::remove_dir_all(gone) } else { fs::remove_file(gone) }
-                .expect("copied just now");
+        for program in ["src/bin", "src/main.rs"] {
+            remove(&tree.join(program));
         }
+        // Nor what is above the loop, which nothing below it may name.
+        let modules = fs::read_to_string(tree.join("src/lib.rs")).expect("copied just now");
+        let modules = modules.lines().filter(|line| {
+            let above = ABOVE.iter().find(|name| *line == format!("pub mod {name};"));
+            above.iter().for_each(|name| remove_module(&tree.join("src"), name));
+            above.is_none()
+        });
+        let modules: Vec<&str> = modules.collect();
+        fs::write(tree.join("src/lib.rs"), modules.join("\n")).expect("writable");
         fs::copy(root().join("Cargo.lock"), tree.join("Cargo.lock")).expect("Cargo.lock");
         let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
         // Under a name of its own, or cargo would take what it builds of it for what it built of the original.
@@ -531,11 +668,12 @@ impl Copy {
     fn catches(&self, mutation: &Mutation) -> bool {
         let file = self.tree.join(mutation.file);
         let original = fs::read_to_string(&file).expect(mutation.file);
+        let begun = now();
         fs::write(&file, mutate(mutation)).expect("writable");
         let outcome = self.run(mutation.tests(), SEEDS);
         fs::write(&file, original).expect("writable");
         if let Err(told) = &outcome {
-            println!("caught: {}\n        {told}", mutation.what);
+            println!("caught after {:?}: {}\n        {told}", now() - begun, mutation.what);
         }
         outcome.is_err()
     }
@@ -555,6 +693,15 @@ impl Copy {
         let told = output.lines().skip_while(|line| !line.contains("panicked at")).nth(1);
         Err(told.unwrap_or("it crashed").to_owned())
     }
+}
+
+fn remove(path: &Path) {
+    if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.expect("copied just now");
+}
+
+fn remove_module(src: &Path, name: &str) {
+    let places = [src.join(name), src.join(format!("{name}.rs"))];
+    places.iter().filter(|place| place.exists()).for_each(|place| remove(place));
 }
 
 fn copy_folder(from: &Path, to: &Path) {

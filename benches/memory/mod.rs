@@ -312,8 +312,8 @@ pub fn configuration(mode: &str, policy: &str, backends: u16) -> Config {
     };
     let policies: Vec<&str> = policy::names().collect();
     let keyed: Vec<&str> = policy::keyed().collect();
-    let (fd_limit, lookup) = (u64::MAX, config::system_lookup);
-    let host = config::Host { policies: &policies, keyed: &keyed, fd_limit, lookup };
+    let (fd_limit, somaxconn, lookup) = (u64::MAX, u32::MAX, &config::system_lookup);
+    let host = config::Host { policies: &policies, keyed: &keyed, fd_limit, somaxconn, lookup };
     config::load(None, &overrides, &host).expect("a valid configuration").config
 }
 

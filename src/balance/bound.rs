@@ -6,7 +6,7 @@
 //! order of the hash. As c is above 1, there is always one that has room: if all were full, they would hold more
 //! connections than there are.
 
-use super::pool::Backend;
+use super::backend::Backend;
 
 /// The bound of this moment: other workers change what it is made of.
 pub(super) struct Bound {
@@ -22,7 +22,7 @@ impl Bound {
     pub(super) fn among<'a>(percent: u32, backends: impl Iterator<Item = &'a Backend>) -> Bound {
         let mut bound = Bound { percent, weight: 0, connections: 1 };
         for backend in backends {
-            bound.weight += u64::from(backend.weight);
+            bound.weight += u64::from(backend.weight());
             bound.connections += u64::from(backend.connections());
         }
         bound
@@ -32,6 +32,6 @@ impl Bound {
     /// rounded up, and so need not be rounded.
     pub(super) fn has_room(&self, backend: &Backend) -> bool {
         let taken = u128::from(backend.connections()) * 100 * u128::from(self.weight);
-        taken < u128::from(self.percent) * u128::from(backend.weight) * u128::from(self.connections)
+        taken < u128::from(self.percent) * u128::from(backend.weight()) * u128::from(self.connections)
     }
 }

@@ -18,7 +18,14 @@ pub(super) struct RetryBudget {
 impl RetryBudget {
     /// `percent` retries for every hundred requests.
     pub(super) fn new(percent: u32) -> RetryBudget {
-        RetryBudget { per_request: f64::from(percent) / 100.0, retries: FREE_PER_S, filled_at: None }
+        let mut budget = RetryBudget { per_request: 0.0, retries: FREE_PER_S, filled_at: None };
+        budget.set_percent(percent);
+        budget
+    }
+
+    /// From now on, `percent` retries for every hundred requests.
+    pub(super) fn set_percent(&mut self, percent: u32) {
+        self.per_request = f64::from(percent) / 100.0;
     }
 
     /// A request came.
@@ -55,6 +62,15 @@ mod tests {
         assert!((200..=212).contains(&first), "{first}: a fifth, and what is free at the start");
         let second = granted(&mut budget, 1000, now + Duration::from_secs(5));
         assert!((248..=252).contains(&second), "{second}: a fifth, and ten for each second");
+    }
+
+    #[test]
+    fn another_share_is_for_requests_to_come() {
+        let (mut budget, now) = (RetryBudget::new(20), base());
+        while budget.withdraw(now) {}
+        budget.set_percent(50);
+        assert!(!budget.withdraw(now), "what is spent is spent");
+        assert_eq!(granted(&mut budget, 1000, now), 500);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::backend::Backend;
 use super::penalty::{AT_ONCE_LIMIT, Failure, Role};
-use super::pool::Backend;
 
 /// One connection counted against one backend, from the choice until the drop, whichever way the connection ends.
 ///
@@ -17,21 +17,23 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the backend unless it must be passed over; claims its trial if that is due.
+    /// Takes the backend unless it is full or must be passed over; claims its trial if that is due.
     pub(super) fn claim(backend: &Arc<Backend>, now_ms: u64) -> Option<Lease> {
-        let role = backend.penalty().admit(now_ms)?;
-        Some(Lease::new(backend, role))
+        let mut lease = Lease::counted(backend)?;
+        lease.role = backend.penalty().admit(now_ms)?;
+        Some(lease)
     }
 
-    /// Takes the backend, penalised or not.
-    pub(super) fn open(backend: &Arc<Backend>, now_ms: u64) -> Lease {
-        let role = backend.penalty().admit(now_ms).unwrap_or(Role::Extra);
-        Lease::new(backend, role)
+    /// Takes the backend unless it is full, penalised or not.
+    pub(super) fn open(backend: &Arc<Backend>, now_ms: u64) -> Option<Lease> {
+        let mut lease = Lease::counted(backend)?;
+        lease.role = backend.penalty().admit(now_ms).unwrap_or(Role::Extra);
+        Some(lease)
     }
 
-    fn new(backend: &Arc<Backend>, role: Role) -> Lease {
-        backend.count();
-        Lease { backend: Arc::clone(backend), role }
+    /// Counted before anything else is asked: what is counted is what others see.
+    fn counted(backend: &Arc<Backend>) -> Option<Lease> {
+        backend.try_count().then(|| Lease { backend: Arc::clone(backend), role: Role::Extra })
     }
 
     /// Where to connect.
@@ -58,9 +60,18 @@ impl Lease {
     /// The backend sent a byte, or kept the connection for longer than moments: whatever was held against it is
     /// forgotten. Not to be called for a mere connect, which a backend that fails at once achieves too. Nearly free,
     /// but once per lease is enough.
-    pub fn succeeded(&self) {
+    pub fn succeeded(&self, now: Instant) {
         if self.backend.penalty().succeeded() {
             log::info!("backend {} is back", self.backend);
+            self.backend.start_slowly(now);
+        }
+    }
+
+    /// The backend answered with an error; after `limit` of those in a row, or as a trial, it is passed over if that
+    /// `may` be.
+    pub(super) fn erred(&self, limit: u32, may: impl Fn() -> bool, now: Instant) {
+        if self.backend.penalty().erred(limit, self.role) && may() {
+            self.failed(Failure::Errors, &format_args!("{limit} errors in a row, or one on trial"), now);
         }
     }
 

@@ -13,9 +13,11 @@
 //!
 //! Nothing here reads the clock, opens a socket or allocates once it is set up.
 
+mod backend;
 mod bound;
 mod budget;
 mod choice;
+mod common;
 mod latency;
 mod lease;
 mod penalty;
@@ -27,13 +29,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use backend::{Backend, BackendId};
 use budget::RetryBudget;
 pub use choice::Choice;
+pub use common::Ticket;
 pub use latency::Sample;
 pub use lease::Lease;
 pub use policy::Policy;
-pub use pool::{Backend, BackendId, Pool};
+pub use pool::Pool;
 pub use tried::{MAX_CONNECT_ATTEMPTS, Tried};
+
+/// Where the lots of slow starts begin: any number will do.
+const SLOW_START_SEED: u64 = 0x51_0e_57_a7;
 
 /// One worker's way into one pool: the shared backends, and a policy of its own.
 pub struct Balancer {
@@ -41,18 +48,39 @@ pub struct Balancer {
     policy: Box<dyn Policy>,
     budget: RetryBudget,
     max_load_percent: Option<u32>,
+    /// The same client gets the same backend, so the same lot as well.
+    keyed: bool,
+    rng: fastrand::Rng,
 }
 
 impl Balancer {
     /// Puts `policy` in front of `pool`.
     pub fn new(pool: Arc<Pool>, mut policy: Box<dyn Policy>) -> Balancer {
         policy.rebuild(&pool);
-        Balancer { pool, policy, budget: RetryBudget::new(0), max_load_percent: None }
+        let keyed = policy::keyed().any(|name| name == policy.name());
+        let rng = fastrand::Rng::with_seed(SLOW_START_SEED);
+        Balancer { pool, policy, budget: RetryBudget::new(0), max_load_percent: None, keyed, rng }
     }
 
-    /// Allows this many retries for every hundred requests, besides the few a second that are always allowed.
+    /// Goes on with the pool that has taken the old one's place, and with another policy if there is to be one.
+    pub fn succeed(&mut self, pool: Arc<Pool>, policy: Option<Box<dyn Policy>>) {
+        if let Some(policy) = policy {
+            self.policy = policy;
+            self.keyed = policy::keyed().any(|name| name == self.policy.name());
+        }
+        self.policy.rebuild(&pool);
+        self.pool = pool;
+    }
+
+    /// The backend with this id, a former one included as long as it has connections.
+    pub fn backend(&self, id: BackendId) -> Option<&Arc<Backend>> {
+        self.pool.backend(id)
+    }
+
+    /// Allows this many retries for every hundred requests, besides the few a second that are always allowed. What has been
+    /// saved up, or spent, stays so.
     pub fn set_retry_budget(&mut self, percent: u32) {
-        self.budget = RetryBudget::new(percent);
+        self.budget.set_percent(percent);
     }
 
     /// Lets no backend have more than `percent` of its share of the connections, by weight and rounded up, as long as
@@ -79,9 +107,11 @@ impl Balancer {
     /// Chooses a backend for `client` and counts the connection against it from this moment, connecting included.
     ///
     /// The backend whose key is `preferred` is chosen if it is available, whatever the policy says.
-    /// Backends in `tried`, of weight 0, in back-off or at their bound are passed over. When that leaves none, back-off is ignored
-    /// (fail open): one more refusal costs little, and never serving would be worse. `None` when even then there
-    /// is nobody left.
+    /// Backends in `tried`, of weight 0, without room, in back-off, down or at their bound are passed over, and so, in a part
+    /// of the choices, are those that start slowly. When that leaves none, backups are asked, unless somebody is merely
+    /// full; and then, unless the pool refuses that, back-off is ignored (fail open): one more refusal costs little, and
+    /// never serving would be worse. `None` when even then there is nobody left, or nobody who has room:
+    /// [`Balancer::is_full`] tells.
     pub fn choose(
         &mut self,
         client: IpAddr,
@@ -93,18 +123,99 @@ impl Balancer {
         let mut choice = Choice::new(&self.pool, client.to_canonical(), tried, now);
         if let Some(key) = preferred
             && let Some(backend) = self.pool.backends().iter().find(|backend| backend.key == key)
-            && choice.may_pick(backend)
+            && choice.may_return_to(backend)
             && let Some(lease) = Lease::claim(backend, choice.now_ms())
         {
             return Some(lease);
         }
+        let now_ms = choice.now_ms();
+        let lot = self.pool.has_slow_starters(now_ms).then(|| {
+            // The same client gets the same backend from a policy that hashes, so the same lot too.
+            if self.keyed { policy::client_key(choice.client()) } else { self.rng.u64(..) }
+        });
+        let settings = self.pool.settings();
         let (policy, percent) = (&mut *self.policy, self.max_load_percent);
+        if lot.is_some() {
+            choice.set_lot(lot);
+        }
         if let Some(lease) = within_bound(policy, percent, &mut choice, claim) {
             return Some(lease);
         }
+        if lot.is_some() {
+            choice.set_lot(None);
+            if let Some(lease) = within_bound(policy, percent, &mut choice, claim) {
+                return Some(lease);
+            }
+        }
+        for backups in [false, true] {
+            // Backups are for those who are gone, not for those who are busy.
+            if settings.is_capped && choice.is_somebody_full() {
+                return None;
+            }
+            if !backups && settings.has_backups {
+                choice.ask_backups(true);
+                if let Some(lease) = within_bound(policy, percent, &mut choice, claim) {
+                    return Some(lease);
+                }
+            }
+        }
+        if settings.refuses {
+            return None;
+        }
         choice.ignore_backoff();
-        let index = within_bound(policy, percent, &mut choice, |policy, choice| policy.pick(choice))?;
-        Some(Lease::open(&self.pool.backends()[index], choice.now_ms()))
+        for backups in [false, settings.has_backups] {
+            choice.ask_backups(backups);
+            if let Some(lease) = within_bound(policy, percent, &mut choice, open) {
+                return Some(lease);
+            }
+        }
+        None
+    }
+
+    /// Whether [`Balancer::choose`] found nobody for want of room alone: it is worth waiting.
+    pub fn is_full(&self, tried: &Tried, now: Instant) -> bool {
+        let settings = self.pool.settings();
+        if !settings.is_capped {
+            return false;
+        }
+        // Whom a client comes from does not matter here.
+        let mut choice = Choice::new(&self.pool, IpAddr::from([0; 4]), tried, now);
+        let anybody_full = |choice: &mut Choice<'_>| {
+            [false, true].into_iter().any(|backups| {
+                choice.ask_backups(backups);
+                choice.is_somebody_full()
+            })
+        };
+        if anybody_full(&mut choice) {
+            return true;
+        }
+        choice.ignore_backoff();
+        !settings.refuses && anybody_full(&mut choice)
+    }
+
+    /// The backend answered with `status`, and the rest may follow.
+    pub fn answered(&self, lease: &Lease, status: u16, now: Instant) {
+        let counts_errors = self.pool.settings().eject_errors > 0;
+        if !counts_errors {
+            lease.succeeded(now);
+        } else if status >= 500 {
+            self.erred(lease, now);
+        }
+    }
+
+    /// All of the answer with this status is there.
+    pub fn completed(&self, lease: &Lease, status: u16, now: Instant) {
+        if status < 500 && self.pool.settings().eject_errors > 0 {
+            lease.succeeded(now);
+        }
+    }
+
+    /// The backend gave no answer, or not all of it.
+    pub fn erred(&self, lease: &Lease, now: Instant) {
+        let limit = self.pool.settings().eject_errors;
+        if limit > 0 {
+            lease.erred(limit, || self.pool.may_eject(now), now);
+        }
     }
 
     /// The backends, as all workers share them.
@@ -151,10 +262,16 @@ fn claim(policy: &mut dyn Policy, choice: &Choice<'_>) -> Option<Lease> {
     None
 }
 
+/// Picks whoever there is, penalised or not.
+fn open(policy: &mut dyn Policy, choice: &Choice<'_>) -> Option<Lease> {
+    let index = policy.pick(choice)?;
+    Lease::open(&choice.pool().backends()[index], choice.now_ms())
+}
+
 /// Pools for the unit tests of this module and its policies.
 #[cfg(test)]
 mod testing {
-    use std::net::{Ipv4Addr, SocketAddr};
+    use std::net::Ipv4Addr;
     use std::time::{Duration, Instant};
 
     use super::Pool;
@@ -167,25 +284,13 @@ mod testing {
 
     /// Backends b0, b1 … with these weights.
     pub(super) fn pool(weights: &[u32]) -> Pool {
-        let backend = |(port, &weight): (u16, &u32)| config::Backend {
-            name: format!("b{}", port - 9001),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            weight,
+        let backend = |(port, &weight): (u16, &u32)| {
+            config::Backend::new(format!("b{}", port - 9001), (Ipv4Addr::LOCALHOST, port).into(), weight)
         };
         let backends = (9001..).zip(weights).map(backend).collect();
         let second = Duration::from_secs(1);
         let timeouts =
             config::Timeouts { backoff: second, backoff_max: second, ..config::Timeouts::default() };
-        Pool::new(
-            &config::Pool {
-                name: "test".to_owned(),
-                policy: "",
-                max_load_percent: None,
-                backends,
-                sticky: None,
-            },
-            &timeouts,
-            base(),
-        )
+        Pool::new(&config::Pool::new("test", "", backends), &timeouts, base())
     }
 }

@@ -8,10 +8,12 @@
 //!    └──────────────────────────────── success (from any state) ─────────────────┘
 //! ```
 //!
+//! And apart from these, "down": what checks say, and only checks can take back. Nothing that a connection does changes it.
+//!
 //! Without this, a backend that fails at once looks idle and draws most of the traffic under `fewest_connections`.
 //!
 //! The whole state is one word, `until_ms`, that every transition replaces by compare-and-exchange or swap: healthy,
-//! or the moment until which everyone passes the backend over. "Due" is that moment in the past; "on trial" is the
+//! or the moment until which everyone passes the backend over, which for one that is down never comes. "Due" is that moment in the past; "on trial" is the
 //! moment moved ahead by whoever claimed the trial, which reads like back-off to everyone else. The word a connection
 //! saw when it was chosen is its say in the matter (see [`Role`]): a verdict about a state that has ended is void, so
 //! a hundred connections that fail together count as one failure.
@@ -25,6 +27,8 @@ pub(super) const AT_ONCE_LIMIT: u32 = 3;
 
 /// The value of `until_ms` that stands for "nothing against it". Penalties end later than the base, never at it.
 const HEALTHY: u64 = 0;
+/// The value that stands for "down". Penalties end before it.
+const DOWN: u64 = u64::MAX;
 
 /// How long penalties last.
 #[derive(Clone, Copy)]
@@ -52,6 +56,8 @@ pub(super) enum Failure {
     Connect,
     /// It came about, and the backend ended it within moments, without a byte.
     AtOnce,
+    /// It gave answers that are none, one after the other.
+    Errors,
 }
 
 /// What a connection's failure may change, by the state in which its backend was chosen.
@@ -76,19 +82,40 @@ pub(super) struct Penalised {
 /// What is held against one backend. Shared by all workers.
 pub(super) struct Penalty {
     base: Instant,
-    backoff: Backoff,
+    first_ms: AtomicU64,
+    max_ms: AtomicU64,
     until_ms: AtomicU64,
     /// Of the last penalty. Written by the winner of `until_ms` just after winning; who reads it in between gets the
     /// previous length, at worst a penalty that fails to double.
     length_ms: AtomicU64,
     /// Failures at once since the last success.
     at_once: AtomicU32,
+    /// Errors since the last answer that was none.
+    errors: AtomicU32,
 }
 
 impl Penalty {
-    pub(super) fn new(backoff: Backoff, base: Instant) -> Penalty {
-        let (until_ms, at_once) = (AtomicU64::new(HEALTHY), AtomicU32::new(0));
-        Penalty { base, backoff, until_ms, length_ms: AtomicU64::new(backoff.first_ms), at_once }
+    /// Nothing against it; how long penalties last is to follow.
+    pub(super) fn new(base: Instant) -> Penalty {
+        Penalty {
+            base,
+            first_ms: AtomicU64::new(1),
+            max_ms: AtomicU64::new(1),
+            until_ms: AtomicU64::new(HEALTHY),
+            length_ms: AtomicU64::new(1),
+            at_once: AtomicU32::new(0),
+            errors: AtomicU32::new(0),
+        }
+    }
+
+    /// How long penalties last from now on.
+    pub(super) fn set_backoff(&self, backoff: Backoff) {
+        self.first_ms.store(backoff.first_ms, Relaxed);
+        self.max_ms.store(backoff.max_ms, Relaxed);
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff { first_ms: self.first_ms.load(Relaxed), max_ms: self.max_ms.load(Relaxed) }
     }
 
     /// Milliseconds since the base, the unit of everything here.
@@ -111,7 +138,7 @@ impl Penalty {
         if now_ms < until_ms {
             return None;
         }
-        let lease_ms = now_ms.saturating_add(self.length_ms.load(Relaxed));
+        let lease_ms = ends_at(now_ms, self.length_ms.load(Relaxed));
         self.replace(until_ms, lease_ms).then_some(Role::Trial(lease_ms))
     }
 
@@ -121,24 +148,59 @@ impl Penalty {
             return None;
         }
         let (seen, length_ms) = match role {
-            Role::Regular => (HEALTHY, self.backoff.first_ms),
-            Role::Trial(lease_ms) => (lease_ms, self.backoff.doubled(self.length_ms.load(Relaxed))),
+            Role::Regular => (HEALTHY, self.backoff().first_ms),
+            Role::Trial(lease_ms) => (lease_ms, self.backoff().doubled(self.length_ms.load(Relaxed))),
             Role::Extra => return None,
         };
-        if !self.replace(seen, now_ms.saturating_add(length_ms)) {
+        if !self.replace(seen, ends_at(now_ms, length_ms)) {
             return None;
         }
         self.length_ms.store(length_ms, Relaxed);
         Some(Penalised { length_ms, first: role == Role::Regular })
     }
 
-    /// The backend did its job: all is forgiven. True if there was a penalty to forgive.
+    /// The backend answered with an error. True if that makes `limit` in a row, or a failed trial.
+    pub(super) fn erred(&self, limit: u32, role: Role) -> bool {
+        let errors = self.errors.fetch_add(1, Relaxed).saturating_add(1);
+        errors >= limit || matches!(role, Role::Trial(_))
+    }
+
+    /// The backend did its job: all is forgiven, but what checks say. True if there was a penalty to forgive.
     pub(super) fn succeeded(&self) -> bool {
         // Reads first: in the common case the cache line stays shared among the workers.
-        if self.at_once.load(Relaxed) != 0 {
-            self.at_once.store(0, Relaxed);
+        for run in [&self.at_once, &self.errors] {
+            if run.load(Relaxed) != 0 {
+                run.store(0, Relaxed);
+            }
         }
-        self.until_ms.load(Relaxed) != HEALTHY && self.until_ms.swap(HEALTHY, Relaxed) != HEALTHY
+        let until_ms = self.until_ms.load(Relaxed);
+        until_ms != HEALTHY && until_ms != DOWN && self.replace(until_ms, HEALTHY)
+    }
+
+    /// Checks have given it up. True if that is news.
+    pub(super) fn mark_down(&self) -> bool {
+        self.until_ms.swap(DOWN, Relaxed) != DOWN
+    }
+
+    /// Checks have found it well again. True if that is news.
+    pub(super) fn mark_up(&self) -> bool {
+        let was_down = self.replace(DOWN, HEALTHY);
+        if was_down {
+            self.at_once.store(0, Relaxed);
+            self.errors.store(0, Relaxed);
+        }
+        was_down
+    }
+
+    /// Whether checks have given it up.
+    pub(super) fn is_down(&self) -> bool {
+        self.until_ms.load(Relaxed) == DOWN
+    }
+
+    /// Whether it is passed over for now, but not down.
+    pub(super) fn is_ejected(&self, now_ms: u64) -> bool {
+        let until_ms = self.until_ms.load(Relaxed);
+        until_ms != DOWN && now_ms < until_ms
     }
 
     fn replace(&self, seen: u64, new: u64) -> bool {
@@ -146,12 +208,18 @@ impl Penalty {
     }
 }
 
+/// When a penalty that starts now ends: never so late that it would pass for "down".
+fn ends_at(now_ms: u64, length_ms: u64) -> u64 {
+    now_ms.saturating_add(length_ms).min(DOWN - 1)
+}
+
 /// Whole milliseconds from `base` to `now`; 0 if `now` is the earlier.
 pub(super) fn millis_between(base: Instant, now: Instant) -> u64 {
     millis(now.saturating_duration_since(base))
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds, as long as they can be counted.
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -161,7 +229,9 @@ mod tests {
     use crate::balance::testing::base;
 
     fn penalty(first_ms: u64, max_ms: u64) -> Penalty {
-        Penalty::new(Backoff::new(Duration::from_millis(first_ms), Duration::from_millis(max_ms)), base())
+        let penalty = Penalty::new(base());
+        penalty.set_backoff(Backoff::new(Duration::from_millis(first_ms), Duration::from_millis(max_ms)));
+        penalty
     }
 
     fn first(length_ms: u64) -> Option<Penalised> {
@@ -205,6 +275,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_a_check_takes_back_what_a_check_said() {
+        let penalty = penalty(100, 1000);
+        assert!(penalty.mark_down() && !penalty.mark_down(), "news once");
+        assert!(penalty.is_down() && penalty.passed_over(u64::MAX - 1) && !penalty.is_ejected(0));
+        assert_eq!(penalty.admit(u64::MAX - 1), None, "no trial ever comes due");
+        assert!(!penalty.succeeded(), "a connection made for want of another proves nothing");
+        assert_eq!(penalty.failed(Failure::Connect, Role::Regular, 5), None, "chosen before it went down");
+        assert!(penalty.is_down());
+        assert!(penalty.mark_up() && !penalty.mark_up());
+        assert_eq!(penalty.admit(0), Some(Role::Regular));
+    }
+
+    #[test]
+    fn errors_in_a_row_count_up_to_the_limit_and_a_trial_has_none_to_spare() {
+        let penalty = penalty(100, 1000);
+        assert!(!penalty.erred(3, Role::Regular) && !penalty.erred(3, Role::Regular));
+        assert!(!penalty.succeeded(), "no penalty yet");
+        assert!(!penalty.erred(3, Role::Regular) && !penalty.erred(3, Role::Regular), "from the start again");
+        assert!(penalty.erred(3, Role::Regular));
+        assert_eq!(penalty.failed(Failure::Errors, Role::Regular, 0), first(100));
+        let trial = penalty.admit(100).expect("due");
+        assert!(penalty.erred(3, trial));
+        assert_eq!(
+            penalty.failed(Failure::Errors, trial, 100).map(|penalised| penalised.length_ms),
+            Some(200)
+        );
+    }
+
     /// Two threads kept in step, one a little later each round, so that in some they meet between load and exchange:
     /// if the machine runs them on two CPUs, that is. On one, this can only pass.
     #[test]
@@ -241,7 +340,11 @@ mod tests {
         assert_eq!(capped.failed(Failure::Connect, Role::Regular, 0), first(20));
         let endless = penalty(u64::MAX, u64::MAX);
         assert_eq!(endless.failed(Failure::Connect, Role::Regular, 7), first(u64::MAX));
-        assert_eq!(endless.admit(u64::MAX - 1), None);
+        assert_eq!(endless.admit(u64::MAX - 2), None);
+        assert!(
+            !endless.is_down() && endless.succeeded(),
+            "an endless penalty is not a backend that is down"
+        );
         let now = base();
         assert_eq!(millis_between(now + Duration::from_secs(1), now), 0, "an instant before the base");
     }

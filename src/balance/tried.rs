@@ -1,6 +1,6 @@
 //! The backends one client was already sent to: a set small enough to live inside its session.
 
-use super::pool::BackendId;
+use super::backend::BackendId;
 
 /// The most backends that may be tried for one client; `connect_attempts` in the configuration stays within it.
 pub const MAX_CONNECT_ATTEMPTS: usize = 8;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, Parser};
+use clap_complete::Shell;
 
 use super::http_flags::{HttpFlags, HttpLimitFlags, HttpTimeoutFlags};
 use crate::config::{Overrides, RawLimits, RawTimeouts};
@@ -41,9 +42,13 @@ Examples:
     lbproxy --config lbproxy.toml --check
     lbproxy --config lbproxy.toml --workers 2
 
+  What would change if that one were reloaded (SIGHUP) with another file?
+    lbproxy --config new.toml --check --diff lbproxy.toml
+
 Flags are shorthand for a file with one frontend and one pool, and override one
 that is given. config.example.toml shows all that a file can say. SIGTERM and
-SIGINT drain: no new clients, and those connected may finish.";
+SIGINT drain: no new clients, and those connected may finish. SIGHUP reads the
+file again. SIGUSR2 starts the binary anew, which takes over, and drains.";
 
 /// Spreads TCP connections or HTTP requests over backends. Clients connect here; a policy picks a backend for each
 /// connection, or with --mode http for each request; and bytes flow both ways until both sides are done.
@@ -61,10 +66,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Where clients come in")]
     listen: Vec<String>,
 
-    /// A server (repeatable). IPv6 in brackets; a name stands for all its addresses at start. Its weight is its
-    /// share relative to the others' [default: 1], its name what logs, ip_hashing and maglev know it by
-    /// [default: its address]
-    #[arg(long = "backend", value_name = "HOST:PORT[,weight=N][,name=S]", help_heading = "Where they go")]
+    /// A server (repeatable). IPv6 in brackets; a name stands for all its addresses. Its weight is its share relative to
+    /// the others' [default: 1], its name what logs, ip_hashing and maglev know it by [default: its address]; beyond
+    /// max_connections=N, clients wait; backup=true serves when the others are down
+    #[arg(long = "backend", value_name = "HOST:PORT[,weight=N][,name=S]...", help_heading = "Where they go")]
     pub(super) backends: Vec<String>,
 
     // Its help is written from the registry, in `command`.
@@ -76,6 +81,15 @@ pub(super) struct Flags {
     #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     #[arg(help_heading = "Where they go")]
     max_load_percent: Option<i64>,
+
+    /// How backends are checked: tcp (they accept a connection), http (they answer --health-path with 200 to 399) or off.
+    /// A file says the rest: how often, and what follows [default: off]
+    #[arg(long, value_name = "tcp|http|off", help_heading = "Where they go")]
+    health_check: Option<String>,
+
+    /// What is asked for by the HTTP check [default: /]
+    #[arg(long, value_name = "PATH", help_heading = "Where they go")]
+    health_path: Option<String>,
 
     /// Two small backends inside this process, and the proxy in front; prints what to try
     #[arg(long, help_heading = "Where they go", conflicts_with_all = ["backends", "config", "check"])]
@@ -108,6 +122,23 @@ pub(super) struct Flags {
     /// Check everything, print the configuration as it resolves, as TOML, and exit
     #[arg(long, help_heading = "Running")]
     pub(super) check: bool,
+
+    /// With --check: try to connect to every backend, and exit with 1 if one cannot be reached
+    #[arg(long, help_heading = "Running", requires = "check")]
+    pub(super) connect: bool,
+
+    /// With --check: print instead what a proxy that runs this older file would change on reload
+    #[arg(long, value_name = "OLD FILE", help_heading = "Running", requires = "check")]
+    #[arg(requires = "config", conflicts_with = "connect")]
+    pub(super) diff: Option<PathBuf>,
+
+    /// Print a script that completes these flags, for this shell, and exit
+    #[arg(long, value_name = "SHELL", help_heading = "Running")]
+    pub(super) completions: Option<Shell>,
+
+    /// Print this page as a manual page (roff), and exit
+    #[arg(long, help_heading = "Running")]
+    pub(super) man: bool,
 
     /// Log more (-vv: most). RUST_LOG, when set, decides instead
     #[arg(short, long, action = ArgAction::Count, help_heading = "Running")]
@@ -157,11 +188,29 @@ struct TimeoutFlags {
     /// Where that doubling stops [default: 30000]
     #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
     backoff_max_ms: Option<i64>,
+
+    /// How often the names of backends are looked up again; 0: at the start only [default: 30000]
+    #[arg(long, value_name = "MS", value_parser = whole_number, allow_negative_numbers = true)]
+    resolve_interval_ms: Option<i64>,
 }
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Limits")]
 struct LimitFlags {
+    /// Connections of one client (an IPv4 address, or 64 bits of an IPv6 address) at once; further ones are refused
+    /// [default: no such limit]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    max_connections_per_client: Option<i64>,
+
+    /// Requests of one client a second (connections, in TCP mode); further ones get a 429 (are refused)
+    /// [default: no such limit]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    rate_per_client_per_s: Option<i64>,
+
+    /// So many of them at once, after a while of fewer [default: what the rate gives in a second]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
+    burst_per_client: Option<i64>,
+
     /// Clients connected at once; further ones wait in the kernel's queue [default: what the file descriptor limit
     /// suffices for]
     #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
@@ -207,7 +256,12 @@ impl Flags {
             backends: self.backends.clone(),
             policy: self.policy.clone(),
             max_load_percent: self.max_load_percent,
+            max_connections_per_client: self.limits.max_connections_per_client,
+            rate_per_client_per_s: self.limits.rate_per_client_per_s,
+            burst_per_client: self.limits.burst_per_client,
             workers: self.workers,
+            health_check: self.health_check.clone(),
+            health_path: self.health_path.clone(),
             sticky_cookie: self.http.sticky_cookie.clone(),
             mode: self.http.mode.clone(),
             trusted_proxies: self.http.trusted_proxies.clone(),
@@ -235,6 +289,7 @@ impl TimeoutFlags {
             keep_alive_timeout_ms: http.keep_alive_timeout_ms,
             backend_idle_timeout_ms: http.backend_idle_timeout_ms,
             request_timeout_ms: http.request_timeout_ms,
+            resolve_interval_ms: self.resolve_interval_ms,
         }
     }
 }

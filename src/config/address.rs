@@ -1,14 +1,38 @@
 //! `HOST:PORT`: what an operator writes, and the socket addresses it stands for.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-/// How names become addresses: the system's resolver, or a test's.
-pub type Lookup = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
+/// How names become addresses: the system's resolver, what it said before, or a test's.
+pub type Lookup<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
-/// Asks the system's resolver (`/etc/hosts`, DNS: whatever this host is set up for). Blocks.
+/// Names a file of hosts(5) format that is asked before the system: for hosts whose own files cannot be written, and
+/// for tests.
+const HOSTS_FILE: &str = "LBPROXY_HOSTS";
+
+/// Asks the file that `LBPROXY_HOSTS` names, if it does, and then the system's resolver (`/etc/hosts`, DNS: whatever this
+/// host is set up for). Blocks.
 pub fn system_lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Some(file) = std::env::var_os(HOSTS_FILE) {
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            io::Error::new(error.kind(), format!("{HOSTS_FILE}={}: {error}", file.display()))
+        })?;
+        let found = in_hosts(&text, host);
+        if !found.is_empty() {
+            return Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect());
+        }
+    }
     Ok((host, port).to_socket_addrs()?.collect())
+}
+
+/// The addresses of a name in a text of hosts(5) format.
+fn in_hosts(text: &str, host: &str) -> Vec<IpAddr> {
+    let addresses = text.lines().filter_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let address = words.next()?.parse().ok()?;
+        words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
+    });
+    addresses.collect()
 }
 
 /// All addresses of a backend, sorted, at least one. The error says what is wrong with `text`, without repeating
@@ -16,7 +40,7 @@ pub fn system_lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 ///
 /// A name with IPv4 addresses stands for these alone: a server that listens on both families would otherwise count
 /// as two, and get twice its share.
-pub(super) fn resolve_backend(text: &str, lookup: Lookup) -> Result<Vec<SocketAddr>, String> {
+pub(super) fn resolve_backend(text: &str, lookup: Lookup<'_>) -> Result<Vec<SocketAddr>, String> {
     let (host, port) = match text.parse::<SocketAddr>() {
         Ok(address) if address.port() == 0 => return Err(port_zero(text)),
         Ok(address) => return Ok(vec![address]),
@@ -34,6 +58,14 @@ pub(super) fn resolve_backend(text: &str, lookup: Lookup) -> Result<Vec<SocketAd
         ));
     }
     Ok(addresses)
+}
+
+/// The name in the address of a backend, and its port; `None` if it is given by its address, or not at all.
+pub(super) fn name_in(text: &str) -> Option<(&str, u16)> {
+    if text.parse::<SocketAddr>().is_ok() {
+        return None;
+    }
+    split_host_and_port(text).ok()
 }
 
 /// An address to listen on: numeric, because which interface to bind is not a question for a resolver.

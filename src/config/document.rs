@@ -11,7 +11,8 @@ use super::raw::Raw;
 use super::suggest;
 
 /// The keys whose values are arrays, and how deep they stand: `frontend[0].listen` is three steps down.
-const ARRAYS: [(&str, usize); 4] = [("frontend", 1), ("listen", 3), ("trusted_proxies", 3), ("backends", 3)];
+const ARRAYS: [(&str, usize); 5] =
+    [("frontend", 1), ("listen", 3), ("trusted_proxies", 3), ("routes", 3), ("backends", 3)];
 /// How serde's message about one starts.
 const UNKNOWN_KEY: &str = "unknown field ";
 
@@ -64,7 +65,7 @@ impl<'t> Document<'t> {
             None => Ok(()),
             Some((path, offset)) => {
                 let line = Some(line_at(self.text, offset));
-                let what = "no array belongs here: only [[frontend]], its listen and trusted_proxies, and the \
+                let what = "no array belongs here: only [[frontend]], its listen, trusted_proxies and routes, and the \
                             backends of a [pool.NAME] are arrays";
                 Err(ConfigError::new(Place::File { line, path }, what))
             }

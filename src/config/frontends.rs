@@ -5,7 +5,9 @@ use std::net::{Ipv6Addr, SocketAddr};
 use super::error::Problem;
 use super::key_path::KeyPath;
 use super::raw::RawFrontend;
-use super::{Cidr, ForwardedStyle, Frontend, Listen, Mode, address, name, number, suggest, word};
+use super::{
+    Cidr, ClientLimits, ForwardedStyle, Frontend, Listen, Mode, address, name, number, routes, suggest, word,
+};
 
 /// All frontends, in file order. `pools` are the names in the order of [`super::Config::pools`].
 pub(super) fn resolve_frontends(raw: &[RawFrontend], pools: &[&str]) -> Result<Vec<Frontend>, Problem> {
@@ -23,13 +25,29 @@ pub(super) fn resolve_frontends(raw: &[RawFrontend], pools: &[&str]) -> Result<V
         let mode = word::resolve(raw.mode.as_deref(), &path.key("mode"))?;
         let trusted_proxies = resolve_trusted_proxies(raw, &path, mode)?;
         let forwarded = resolve_forwarded(raw, &path, mode)?;
-        frontends.push(Frontend { name, listen, pool, mode, trusted_proxies, forwarded });
+        let routes = routes::resolve_routes(&raw.routes, &path, mode, pools)?;
+        let clients = resolve_client_limits(raw, &path)?;
+        frontends.push(Frontend { name, listen, pool, routes, clients, mode, trusted_proxies, forwarded });
     }
     Ok(frontends)
 }
 
+fn resolve_client_limits(raw: &RawFrontend, path: &KeyPath) -> Result<ClientLimits, Problem> {
+    let rate_per_s: u32 = number::RATE_PER_CLIENT_PER_S.resolve(path, raw.rate_per_client_per_s)?;
+    if rate_per_s == 0 && raw.burst_per_client.is_some() {
+        let what = "there is no rate it could apply to: add rate_per_client_per_s, or remove it";
+        return Err(Problem::new(&path.key(number::BURST_PER_CLIENT.key), what));
+    }
+    let burst = raw.burst_per_client.unwrap_or(i64::from(rate_per_s.max(1)));
+    Ok(ClientLimits {
+        max_connections: number::MAX_CONNECTIONS_PER_CLIENT.resolve(path, raw.max_connections_per_client)?,
+        rate_per_s,
+        burst: number::BURST_PER_CLIENT.resolve(path, Some(burst))?,
+    })
+}
+
 /// The index of the pool that is named, or of the only one there is.
-fn resolve_pool_name(raw: Option<&str>, path: &KeyPath, pools: &[&str]) -> Result<usize, Problem> {
+pub(super) fn resolve_pool_name(raw: Option<&str>, path: &KeyPath, pools: &[&str]) -> Result<usize, Problem> {
     match (raw, pools) {
         (_, []) => Err(Problem::new(
             &KeyPath::root().key("pool"),
@@ -106,7 +124,7 @@ fn resolve_forwarded(raw: &RawFrontend, path: &KeyPath, mode: Mode) -> Result<Fo
 }
 
 /// Who sets a key that TCP mode ignores believes to be protected, or known to the backends.
-fn needs_http(mode: Mode, path: &KeyPath) -> Result<(), Problem> {
+pub(super) fn needs_http(mode: Mode, path: &KeyPath) -> Result<(), Problem> {
     match mode {
         Mode::Http => Ok(()),
         Mode::Tcp => {

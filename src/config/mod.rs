@@ -11,11 +11,14 @@
 
 mod address;
 mod cidr;
+pub mod diff;
 mod document;
 mod error;
 mod frontends;
+mod health;
 mod key_path;
 mod name;
+mod names;
 mod number;
 mod overrides;
 mod pools;
@@ -23,6 +26,7 @@ mod raw;
 mod render;
 mod resolve;
 mod resolved;
+mod routes;
 mod sticky;
 mod suggest;
 mod word;
@@ -30,19 +34,22 @@ mod word;
 pub use address::{Lookup, system_lookup};
 pub use cidr::Cidr;
 pub use error::ConfigError;
+pub use names::{Missing, Names};
 pub use overrides::Overrides;
 pub use raw::{RawLimits, RawTimeouts};
 pub use resolved::{
-    AccessFormat, Backend, Config, ForwardedStyle, Frontend, Limits, Listen, Log, Mode, Pool, Sticky,
-    Timeouts,
+    AccessFormat, Backend, Check, ClientLimits, Config, ForwardedStyle, Frontend, Health, HttpCheck, Limits,
+    Listen, Log, Mode, OnAllDown, OnDown, Pool, Sticky, Timeouts,
 };
+
+pub use routes::{HostRule, Route};
 
 use document::Document;
 use error::{Place, Problem};
 use raw::Raw;
 
 /// What a configuration is resolved against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Host<'a> {
     /// The names that `policy` may have; the first is the default.
     pub policies: &'a [&'static str],
@@ -50,8 +57,10 @@ pub struct Host<'a> {
     pub keyed: &'a [&'static str],
     /// File descriptors that this process may have open (RLIMIT_NOFILE); `u64::MAX` for no limit.
     pub fd_limit: u64,
+    /// Connections that the kernel queues for a listening socket at the most (net.core.somaxconn).
+    pub somaxconn: u32,
     /// Turns host names of backends into addresses.
-    pub lookup: Lookup,
+    pub lookup: Lookup<'a>,
 }
 
 /// A configuration to run with, and what its operator should know about it.

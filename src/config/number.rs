@@ -36,6 +36,9 @@ pub(super) const BACKEND_IDLE_TIMEOUT_MS: Number = number("backend_idle_timeout_
 /// 0: no such limit.
 pub(super) const REQUEST_TIMEOUT_MS: Number = number("request_timeout_ms", 0, 0, LONGEST_MS);
 
+/// 0: never again.
+pub(super) const RESOLVE_INTERVAL_MS: Number = number("resolve_interval_ms", 30_000, 0, LONGEST_MS);
+
 /// Its default is worked out from the descriptor limit; this one only stands in for a host without any limit.
 pub(super) const MAX_CONNECTIONS: Number = number("max_connections", 1_000_000, 1, 10_000_000);
 pub(super) const BACKLOG: Number = number("backlog", 1024, 1, 65_535);
@@ -62,12 +65,36 @@ pub(super) const HEAD_ROOM_BYTES: i64 = 4 * KIB;
 /// The smallest buffer in HTTP mode, where whole heads must fit.
 pub(super) const HTTP_BUFFER_BYTES_LEAST: i64 = 8 * KIB;
 
+/// 0: no such limit.
+pub(super) const MAX_CONNECTIONS_PER_CLIENT: Number = number("max_connections_per_client", 0, 0, 10_000_000);
+/// 0: no such limit.
+pub(super) const RATE_PER_CLIENT_PER_S: Number = number("rate_per_client_per_s", 0, 0, 1_000_000);
+/// Left out, it is what the rate gives in a second.
+pub(super) const BURST_PER_CLIENT: Number = number("burst_per_client", 1, 1, 1_000_000);
 pub(super) const PORT: Number = number("port", 8080, 0, 65_535);
 pub(super) const WEIGHT: Number = number("weight", 1, 0, 1_000_000);
 /// Left out, there is no bound, so the default is never used; it is what serves most.
 pub(super) const MAX_LOAD_PERCENT: Number = number("max_load_percent", 125, 101, 1_000);
 /// 0: for as long as the browser runs. At most 400 days, beyond which browsers cut it (RFC 6265bis, 5.5).
 pub(super) const STICKY_COOKIE_TTL_S: Number = number("sticky_cookie_ttl_s", 0, 0, 400 * 24 * 60 * 60);
+
+/// 0: nobody waits for room.
+pub(super) const QUEUE: Number = number("queue", 1024, 0, 1_000_000);
+pub(super) const QUEUE_TIMEOUT_MS: Number = number("queue_timeout_ms", 1_000, 1, LONGEST_MS);
+/// 0: no such limit.
+pub(super) const BACKEND_MAX_CONNECTIONS: Number = number("max_connections", 0, 0, 10_000_000);
+
+pub(super) const INTERVAL_MS: Number = number("interval_ms", 2_000, 10, LONGEST_MS);
+/// Its default shrinks with the interval.
+pub(super) const DOWN_INTERVAL_MS: Number = number("down_interval_ms", 500, 10, LONGEST_MS);
+pub(super) const CHECK_TIMEOUT_MS: Number = number("timeout_ms", 1_000, 1, LONGEST_MS);
+pub(super) const RISE: Number = number("rise", 2, 1, 1_000);
+pub(super) const FALL: Number = number("fall", 3, 1, 1_000);
+/// 0: none. The default where there are checks.
+pub(super) const SLOW_START_MS: Number = number("slow_start_ms", 10_000, 0, LONGEST_MS);
+/// 0: never.
+pub(super) const EJECT_ERRORS: Number = number("eject_errors", 0, 0, 1_000_000);
+pub(super) const EJECT_MAX_PERCENT: Number = number("eject_max_percent", 50, 0, 100);
 
 const fn number(key: &'static str, default: i64, least: i64, most: i64) -> Number {
     Number { key, default, least, most }

@@ -18,7 +18,7 @@ pub struct Overrides {
     pub port: Option<i64>,
     /// `--listen`, each `ADDRESS:PORT`
     pub listen: Vec<String>,
-    /// `--backend`, each `HOST:PORT[,weight=N][,name=S]`
+    /// `--backend`, each `HOST:PORT[,weight=N][,name=S][,max_connections=N][,backup=true]`
     pub backends: Vec<String>,
     /// `--policy`
     pub policy: Option<String>,
@@ -26,8 +26,18 @@ pub struct Overrides {
     pub max_load_percent: Option<i64>,
     /// `--sticky-cookie`
     pub sticky_cookie: Option<String>,
+    /// `--health-check`
+    pub health_check: Option<String>,
+    /// `--health-path`
+    pub health_path: Option<String>,
     /// `--mode`
     pub mode: Option<String>,
+    /// `--max-connections-per-client`
+    pub max_connections_per_client: Option<i64>,
+    /// `--rate-per-client-per-s`
+    pub rate_per_client_per_s: Option<i64>,
+    /// `--burst-per-client`
+    pub burst_per_client: Option<i64>,
     /// `--trusted-proxy`, each a range of addresses
     pub trusted_proxies: Vec<String>,
     /// `--forwarded`
@@ -105,6 +115,7 @@ impl Overrides {
             (number::KEEP_ALIVE_TIMEOUT_MS, &mut raw.keep_alive_timeout_ms, new.keep_alive_timeout_ms),
             (number::BACKEND_IDLE_TIMEOUT_MS, &mut raw.backend_idle_timeout_ms, new.backend_idle_timeout_ms),
             (number::REQUEST_TIMEOUT_MS, &mut raw.request_timeout_ms, new.request_timeout_ms),
+            (number::RESOLVE_INTERVAL_MS, &mut raw.resolve_interval_ms, new.resolve_interval_ms),
         ] {
             flags.set_number(&table, number.key, slot, value);
         }
@@ -136,6 +147,9 @@ impl Overrides {
             (self.port.is_some(), "--port"),
             (!self.listen.is_empty(), "--listen"),
             (self.mode.is_some(), "--mode"),
+            (self.max_connections_per_client.is_some(), "--max-connections-per-client"),
+            (self.rate_per_client_per_s.is_some(), "--rate-per-client-per-s"),
+            (self.burst_per_client.is_some(), "--burst-per-client"),
             (!self.trusted_proxies.is_empty(), "--trusted-proxy"),
             (self.forwarded.is_some(), "--forwarded"),
         ];
@@ -150,6 +164,17 @@ impl Overrides {
         };
         let path = KeyPath::root().key("frontend").index(0);
         self.apply_listen(frontend, &path, flags);
+        for (number, slot, value) in [
+            (
+                number::MAX_CONNECTIONS_PER_CLIENT,
+                &mut frontend.max_connections_per_client,
+                self.max_connections_per_client,
+            ),
+            (number::RATE_PER_CLIENT_PER_S, &mut frontend.rate_per_client_per_s, self.rate_per_client_per_s),
+            (number::BURST_PER_CLIENT, &mut frontend.burst_per_client, self.burst_per_client),
+        ] {
+            flags.set_number(&path, number.key, slot, value);
+        }
         flags.set_text(path.key("mode"), "--mode", &mut frontend.mode, &self.mode);
         flags.set_text(path.key("forwarded"), "--forwarded", &mut frontend.forwarded, &self.forwarded);
         if !self.trusted_proxies.is_empty() {
@@ -183,6 +208,8 @@ impl Overrides {
             (self.policy.is_some(), "--policy"),
             (self.max_load_percent.is_some(), "--max-load-percent"),
             (self.sticky_cookie.is_some(), "--sticky-cookie"),
+            (self.health_check.is_some(), "--health-check"),
+            (self.health_path.is_some(), "--health-path"),
         ];
         let Some(flag) = first_given(&given) else { return Ok(()) };
         if raw.is_empty() {
@@ -199,6 +226,9 @@ impl Overrides {
             flags.set_number(&path, number::MAX_LOAD_PERCENT.key, max_load, self.max_load_percent);
             let cookie = path.key("sticky_cookie");
             flags.set_text(cookie, "--sticky-cookie", &mut pool.sticky_cookie, &self.sticky_cookie);
+            let health = path.key("health");
+            flags.set_text(health.key("check"), "--health-check", &mut pool.health.check, &self.health_check);
+            flags.set_text(health.key("path"), "--health-path", &mut pool.health.path, &self.health_path);
             if !self.backends.is_empty() {
                 pool.backends =
                     self.backends.iter().map(|text| parse_backend(text)).collect::<Result<_, _>>()?;
@@ -216,7 +246,7 @@ fn first_given<'f>(flags: &[(bool, &'f str)]) -> Option<&'f str> {
     flags.iter().find(|(given, _)| *given).map(|(_, flag)| *flag)
 }
 
-/// `HOST:PORT[,weight=N][,name=S]`
+/// `HOST:PORT[,weight=N][,name=S][,max_connections=N][,backup=true]`
 fn parse_backend(text: &str) -> Result<RawBackend, ConfigError> {
     let fail = |what: String| Err(ConfigError::flag(backend_flag(text), what));
     let mut parts = text.split(',');
@@ -225,12 +255,19 @@ fn parse_backend(text: &str) -> Result<RawBackend, ConfigError> {
     for part in parts {
         let again = match part.split_once('=') {
             Some(("name", name)) => backend.name.replace(name.to_owned()).is_some(),
-            Some(("weight", weight)) => match weight.parse() {
-                Ok(weight) => backend.weight.replace(weight).is_some(),
-                Err(_) => return fail(format!("weight: {weight:?} is not a whole number")),
-            },
+            Some((key @ ("weight" | "max_connections"), text)) => {
+                let Ok(number) = text.parse() else {
+                    return fail(format!("{key}: {text:?} is not a whole number"));
+                };
+                let slot = if key == "weight" { &mut backend.weight } else { &mut backend.max_connections };
+                slot.replace(number).is_some()
+            }
+            Some(("backup", "true")) => backend.backup.replace(true).is_some(),
+            Some(("backup", "false")) => backend.backup.replace(false).is_some(),
+            Some(("backup", text)) => return fail(format!("backup: {text:?} is neither true nor false")),
             Some((key, _)) => {
-                return fail(format!("unknown key {key:?}{}", suggest::instead_of(key, &["weight", "name"])));
+                let keys = ["weight", "name", "max_connections", "backup"];
+                return fail(format!("unknown key {key:?}{}", suggest::instead_of(key, &keys)));
             }
             None => return fail(format!("{part:?} is not KEY=VALUE: write HOST:PORT,weight=N,name=S")),
         };

@@ -38,6 +38,7 @@ pub struct RawTimeouts {
     pub keep_alive_timeout_ms: Option<i64>,
     pub backend_idle_timeout_ms: Option<i64>,
     pub request_timeout_ms: Option<i64>,
+    pub resolve_interval_ms: Option<i64>,
 }
 
 /// `[limits]`, and the flags of the same names. See [`super::Limits`] for what each one does.
@@ -79,6 +80,24 @@ pub(super) struct RawFrontend {
     // An empty array is still a key that TCP mode has no use for.
     pub(super) trusted_proxies: Option<Vec<String>>,
     pub(super) forwarded: Option<String>,
+    pub(super) max_connections_per_client: Option<i64>,
+    pub(super) rate_per_client_per_s: Option<i64>,
+    pub(super) burst_per_client: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) routes: Vec<RawRoute>,
+}
+
+/// One entry of `routes`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table such as { path_prefix = \"/api\", pool = \"api\" }"
+)]
+pub(super) struct RawRoute {
+    pub(super) host: Option<String>,
+    pub(super) path_prefix: Option<String>,
+    pub(super) pool: Option<String>,
 }
 
 /// One `[pool.NAME]`.
@@ -90,7 +109,30 @@ pub(super) struct RawPool {
     pub(super) sticky_cookie: Option<String>,
     pub(super) sticky_cookie_ttl_s: Option<i64>,
     pub(super) sticky_cookie_secure: Option<bool>,
+    pub(super) queue: Option<i64>,
+    pub(super) queue_timeout_ms: Option<i64>,
+    pub(super) health: RawHealth,
     pub(super) backends: Vec<RawBackend>,
+}
+
+/// One `[pool.NAME.health]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RawHealth {
+    pub(super) check: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) interval_ms: Option<i64>,
+    pub(super) down_interval_ms: Option<i64>,
+    pub(super) timeout_ms: Option<i64>,
+    pub(super) rise: Option<i64>,
+    pub(super) fall: Option<i64>,
+    pub(super) on_down: Option<String>,
+    pub(super) on_all_down: Option<String>,
+    pub(super) slow_start_ms: Option<i64>,
+    pub(super) eject_errors: Option<i64>,
+    pub(super) eject_max_percent: Option<i64>,
 }
 
 /// One entry of `backends`, or one `--backend`.
@@ -100,4 +142,6 @@ pub(super) struct RawBackend {
     pub(super) address: Option<String>,
     pub(super) weight: Option<i64>,
     pub(super) name: Option<String>,
+    pub(super) max_connections: Option<i64>,
+    pub(super) backup: Option<bool>,
 }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::raw::{Raw, RawBackend, RawFrontend, RawLimits, RawLog, RawPool, RawTimeouts};
-use super::{Backend, Config, Frontend, Limits, Mode, Pool, Timeouts, word};
+use super::raw::{
+    Raw, RawBackend, RawFrontend, RawHealth, RawLimits, RawLog, RawPool, RawRoute, RawTimeouts,
+};
+use super::{Backend, Check, Config, Frontend, Health, Limits, Mode, Pool, Route, Timeouts, health, word};
 
 impl Config {
     /// A configuration file that resolves to exactly this configuration.
@@ -37,6 +39,7 @@ fn raw_timeouts(timeouts: &Timeouts) -> RawTimeouts {
         keep_alive_timeout_ms: millis(timeouts.keep_alive),
         backend_idle_timeout_ms: millis(timeouts.backend_idle),
         request_timeout_ms: millis(timeouts.request.unwrap_or_default()),
+        resolve_interval_ms: millis(timeouts.resolve_interval.unwrap_or_default()),
     }
 }
 
@@ -69,18 +72,60 @@ fn raw_frontend(frontend: &Frontend, pools: &[Pool]) -> RawFrontend {
         mode: Some(word::spell(frontend.mode)),
         trusted_proxies: http.then(|| frontend.trusted_proxies.iter().map(ToString::to_string).collect()),
         forwarded: http.then(|| word::spell(frontend.forwarded)),
+        max_connections_per_client: integer(frontend.clients.max_connections),
+        rate_per_client_per_s: integer(frontend.clients.rate_per_s),
+        burst_per_client: integer(frontend.clients.burst).filter(|_| frontend.clients.rate_per_s > 0),
+        routes: frontend.routes.iter().map(|route| raw_route(route, pools)).collect(),
+    }
+}
+
+fn raw_route(route: &Route, pools: &[Pool]) -> RawRoute {
+    RawRoute {
+        host: route.host.spell(),
+        path_prefix: Some(route.path_prefix.clone()),
+        pool: pools.get(route.pool).map(|pool| pool.name.clone()),
     }
 }
 
 fn raw_pool(pool: &Pool) -> RawPool {
     let sticky = pool.sticky.as_ref();
+    // Where there is always room, a queue would be odd.
+    let is_capped =
+        pool.backends.iter().all(|backend| backend.max_connections.is_some() || backend.weight == 0);
     RawPool {
         policy: Some(pool.policy.to_owned()),
         max_load_percent: pool.max_load_percent.and_then(integer),
         sticky_cookie: sticky.map(|sticky| sticky.cookie.clone()),
         sticky_cookie_ttl_s: sticky.and_then(|sticky| integer(sticky.ttl.unwrap_or_default().as_secs())),
         sticky_cookie_secure: sticky.map(|sticky| sticky.secure),
+        queue: is_capped.then(|| integer(pool.queue)).flatten(),
+        queue_timeout_ms: is_capped.then(|| millis(pool.queue_timeout)).flatten(),
+        health: raw_health(&pool.health),
         backends: pool.backends.iter().map(raw_backend).collect(),
+    }
+}
+
+fn raw_health(health: &Health) -> RawHealth {
+    let http = match &health.check {
+        Check::Http(http) => Some(http),
+        Check::Off | Check::Tcp => None,
+    };
+    RawHealth {
+        check: Some(health::spell_check(&health.check).to_owned()),
+        path: http.map(|http| http.path.clone()),
+        host: http.and_then(|http| http.host.clone()),
+        status: http.map(|http| health::spell_status(&http.status)),
+        interval_ms: millis(health.interval),
+        down_interval_ms: millis(health.down_interval),
+        timeout_ms: millis(health.timeout),
+        rise: integer(health.rise),
+        fall: integer(health.fall),
+        on_down: Some(word::spell(health.on_down)),
+        on_all_down: Some(word::spell(health.on_all_down)),
+        slow_start_ms: millis(health.slow_start),
+        // Of no use to TCP, where it would be refused.
+        eject_errors: integer(health.eject_errors).filter(|errors| *errors > 0),
+        eject_max_percent: integer(health.eject_max_percent),
     }
 }
 
@@ -89,6 +134,8 @@ fn raw_backend(backend: &Backend) -> RawBackend {
         address: Some(backend.address.to_string()),
         weight: integer(backend.weight),
         name: Some(backend.name.clone()),
+        max_connections: integer(backend.max_connections.unwrap_or_default()),
+        backup: Some(backend.backup),
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::error::Problem;
 use super::key_path::KeyPath;
 use super::raw::{Raw, RawLimits, RawTimeouts};
-use super::{Config, Host, Limits, Log, Mode, Timeouts, frontends, name, number, pools, sticky, word};
+use super::{
+    Config, Host, Limits, Log, Mode, Timeouts, frontends, health, name, number, pools, sticky, word,
+};
 
 /// Descriptors kept for what is not a connection: standard streams, epoll, wakers, the log, a resolver's socket.
 const RESERVED_FDS: u64 = 64;
@@ -33,6 +35,13 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
     frontends::warn_if_all_are_trusted(&frontends, &mut warnings);
     let listeners = workers * frontends.iter().map(|frontend| frontend.listen.len()).sum::<usize>();
     let limits = resolve_limits(&raw.limits, host.fd_limit, workers, listeners, &mut warnings)?;
+    if limits.backlog > host.somaxconn {
+        let what = format!(
+            "{} is more than the kernel queues, {}: raise net.core.somaxconn, or lower it",
+            limits.backlog, host.somaxconn
+        );
+        warnings.push(Problem::new(&root.key("limits").key(number::BACKLOG.key), what));
+    }
     if frontends.iter().any(|frontend| frontend.mode == Mode::Http) {
         check_room_for_heads(&limits)?;
     }
@@ -42,10 +51,12 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
     let mut pools = Vec::new();
     for (index, (name, raw)) in raw.pool.iter().enumerate() {
         let path = root.key("pool").key(name);
-        let users = frontends.iter().filter(|frontend| frontend.pool == index);
+        let users = frontends.iter().filter(|frontend| frontend.pools().any(|pool| pool == index));
         let modes: Vec<Mode> = users.map(|frontend| frontend.mode).collect();
         let pool = pools::resolve_pool(name, raw, &path, host, &modes)?;
         sticky::warn_if_odd(&pool, &path, host.keyed, &mut warnings);
+        health::warn_if_odd(&pool.health, &path, &mut warnings);
+        pools::warn_if_odd(&pool, raw, &path, &mut warnings);
         if modes.is_empty() {
             warnings.push(Problem::new(&path, "no frontend uses this pool"));
         }
@@ -81,6 +92,8 @@ fn resolve_timeouts(raw: &RawTimeouts) -> Result<Timeouts, Problem> {
         backend_idle: number::BACKEND_IDLE_TIMEOUT_MS.resolve_ms(&table, raw.backend_idle_timeout_ms)?,
         request: Some(number::REQUEST_TIMEOUT_MS.resolve_ms(&table, raw.request_timeout_ms)?)
             .filter(|timeout| *timeout > Duration::ZERO),
+        resolve_interval: Some(number::RESOLVE_INTERVAL_MS.resolve_ms(&table, raw.resolve_interval_ms)?)
+            .filter(|interval| *interval > Duration::ZERO),
     };
     if timeouts.backoff_max < timeouts.backoff {
         let what =

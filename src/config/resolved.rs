@@ -1,9 +1,10 @@
 //! The configuration as the proxy uses it: typed, checked, complete. Nothing here is optional.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Cidr;
+use super::{Cidr, Route};
 
 /// Everything a process needs to know before it opens its first socket.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +69,8 @@ pub struct Timeouts {
     pub backend_idle: Duration,
     /// A whole request and its response; `None` without such a limit.
     pub request: Option<Duration>,
+    /// From one look-up of the backends' names to the next; `None`: at the start only.
+    pub resolve_interval: Option<Duration>,
 }
 
 /// How much of everything there may be.
@@ -107,14 +110,36 @@ pub struct Frontend {
     pub name: String,
     /// At least one.
     pub listen: Vec<Listen>,
-    /// Index into [`Config::pools`].
+    /// Index into [`Config::pools`]: where clients go, and in HTTP mode the requests that no route matches.
     pub pool: usize,
+    /// Which other pools requests go to, the most specific route first: see [`Frontend::route`].
+    pub routes: Vec<Route>,
+    /// How much one client may have.
+    pub clients: ClientLimits,
     /// What is understood of what clients say.
     pub mode: Mode,
     /// Whose word about earlier hops is believed, in HTTP mode.
     pub trusted_proxies: Vec<Cidr>,
     /// What backends are told about the client, in HTTP mode.
     pub forwarded: ForwardedStyle,
+}
+
+/// How much one client may have of a frontend, over all workers. 0 is no such limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Connections at once.
+    pub max_connections: u32,
+    /// Requests a second; in TCP mode, connections.
+    pub rate_per_s: u32,
+    /// So many at once, after a while of fewer. At least 1 where there is a rate.
+    pub burst: u32,
+}
+
+impl ClientLimits {
+    /// Whether there is no limit at all.
+    pub fn is_empty(&self) -> bool {
+        self.max_connections == 0 && self.rate_per_s == 0
+    }
 }
 
 /// What a frontend understands of what clients say.
@@ -163,6 +188,82 @@ pub struct Pool {
     pub backends: Vec<Backend>,
     /// The cookie that ties a client to a backend, in HTTP mode.
     pub sticky: Option<Sticky>,
+    /// Clients, or requests, that may wait while every backend is at its `max_connections`, over all workers.
+    pub queue: usize,
+    /// How long one of them waits.
+    pub queue_timeout: Duration,
+    /// How backends are checked, and what follows from it.
+    pub health: Health,
+}
+
+/// How backends are checked, and what follows from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// What is asked of a backend.
+    pub check: Check,
+    /// From one check to the next; a tenth more or less, by lot.
+    pub interval: Duration,
+    /// The same for a backend that is down.
+    pub down_interval: Duration,
+    /// How long a check may take.
+    pub timeout: Duration,
+    /// Checks in a row that must succeed until a backend that is down is up again.
+    pub rise: u32,
+    /// Checks in a row that must fail until a backend that is up is down.
+    pub fall: u32,
+    /// What becomes of the connections of a backend that goes down.
+    pub on_down: OnDown,
+    /// What becomes of clients when no backend is left.
+    pub on_all_down: OnAllDown,
+    /// How long a backend that is back has less than its share: a tenth at first, all of it in the end.
+    pub slow_start: Duration,
+    /// Errors in a row (a 5xx, a response that breaks off) after which a backend is passed over for a while; 0: never.
+    pub eject_errors: u32,
+    /// The most backends that may be passed over for errors at a time, in percent of the pool.
+    pub eject_max_percent: u32,
+}
+
+/// What is asked of a backend to see whether it is well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Nothing.
+    Off,
+    /// To accept a connection.
+    Tcp,
+    /// To answer a request.
+    Http(HttpCheck),
+}
+
+/// A request, and the answers that are well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpCheck {
+    /// What is asked for, by GET.
+    pub path: String,
+    /// The Host that is named; `None` for the backend's address.
+    pub host: Option<String>,
+    /// What it may be answered with.
+    pub status: Vec<RangeInclusive<u16>>,
+}
+
+/// What becomes of the connections of a backend that goes down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDown {
+    /// They go on as long as they can: the check may be wrong, and what works should work on.
+    #[default]
+    Leave,
+    /// They are ended, so that clients come back and get another backend.
+    Close,
+}
+
+/// What becomes of clients when no backend is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnAllDown {
+    /// One that is down is tried: one more refusal costs little, and it is more likely that the check is wrong, or too
+    /// strict, than that everything has failed at once.
+    #[default]
+    Try,
+    /// They are refused at once.
+    Refuse,
 }
 
 /// The cookie that ties a client to a backend.
@@ -185,4 +286,47 @@ pub struct Backend {
     pub address: SocketAddr,
     /// Its share relative to the others', 1 to 1,000,000. 0: configured, but not chosen.
     pub weight: u32,
+    /// Connections at once (requests in flight, in HTTP mode), over all workers; `None` for any number.
+    pub max_connections: Option<u32>,
+    /// Only chosen when none of the others is available.
+    pub backup: bool,
+}
+
+impl Frontend {
+    /// A frontend that listens nowhere yet, in TCP mode: what tests and benchmarks change where it matters.
+    pub fn new(name: &str, pool: usize) -> Frontend {
+        Frontend {
+            name: name.to_owned(),
+            listen: Vec::new(),
+            pool,
+            routes: Vec::new(),
+            clients: ClientLimits::default(),
+            mode: Mode::default(),
+            trusted_proxies: Vec::new(),
+            forwarded: ForwardedStyle::default(),
+        }
+    }
+}
+
+impl Pool {
+    /// A pool with nothing but a policy and backends.
+    pub fn new(name: &str, policy: &'static str, backends: Vec<Backend>) -> Pool {
+        Pool {
+            name: name.to_owned(),
+            policy,
+            max_load_percent: None,
+            backends,
+            sticky: None,
+            queue: 1024,
+            queue_timeout: Duration::from_secs(1),
+            health: Health::default(),
+        }
+    }
+}
+
+impl Backend {
+    /// A backend with nothing but a weight.
+    pub fn new(name: impl Into<String>, address: SocketAddr, weight: u32) -> Backend {
+        Backend { name: name.into(), address, weight, max_connections: None, backup: false }
+    }
 }

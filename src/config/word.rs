@@ -2,7 +2,7 @@
 
 use super::error::Problem;
 use super::key_path::KeyPath;
-use super::{AccessFormat, ForwardedStyle, Mode, suggest};
+use super::{AccessFormat, ForwardedStyle, Mode, OnAllDown, OnDown, suggest};
 
 /// A choice that TOML spells as a string.
 pub(super) trait Word: Copy + PartialEq + 'static {
@@ -26,6 +26,14 @@ impl Word for ForwardedStyle {
 impl Word for AccessFormat {
     const ALL: &'static [(&'static str, Self)] =
         &[("combined", AccessFormat::Combined), ("json", AccessFormat::Json)];
+}
+
+impl Word for OnDown {
+    const ALL: &'static [(&'static str, Self)] = &[("leave", OnDown::Leave), ("close", OnDown::Close)];
+}
+
+impl Word for OnAllDown {
+    const ALL: &'static [(&'static str, Self)] = &[("try", OnAllDown::Try), ("refuse", OnAllDown::Refuse)];
 }
 
 /// The choice that `raw` spells, or the default.
@@ -65,5 +73,7 @@ mod tests {
         comes_back::<Mode>();
         comes_back::<ForwardedStyle>();
         comes_back::<AccessFormat>();
+        comes_back::<OnDown>();
+        comes_back::<OnAllDown>();
     }
 }

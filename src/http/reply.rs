@@ -5,7 +5,7 @@ use std::io::Write;
 /// What an answer of ours depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply {
-    /// The status: one of 400 408 413 414 417 431 500 501 502 503 504 505. Any other is written as 500.
+    /// The status: one of 400 408 413 414 417 429 431 500 501 502 503 504 505. Any other is written as 500.
     pub status: u16,
     /// JSON instead of plain text.
     pub json: bool,
@@ -86,6 +86,11 @@ const CANNED: &[Canned] = &[
     says(414, "414 URI Too Long", "the request target is longer than is accepted here, shorten it"),
     says(417, "417 Expectation Failed", "only 100-continue can be expected here, send it without Expect"),
     says(
+        429,
+        "429 Too Many Requests",
+        "more requests than one client may send here, wait before the next one",
+    ),
+    says(
         431,
         "431 Request Header Fields Too Large",
         "the header fields are larger or more than is accepted here, send fewer (clearing cookies may help)",
@@ -102,7 +107,7 @@ const CANNED: &[Canned] = &[
 mod tests {
     use super::*;
 
-    const STATUSES: [u16; 12] = [400, 408, 413, 414, 417, 431, 500, 501, 502, 503, 504, 505];
+    const STATUSES: [u16; 13] = [400, 408, 413, 414, 417, 429, 431, 500, 501, 502, 503, 504, 505];
     const PLAIN: Reply =
         Reply { status: 503, json: false, close: false, head_only: false, retry_after_s: None };
 

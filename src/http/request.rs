@@ -196,6 +196,12 @@ impl<'b> Request<'_, 'b> {
         Some(field.value)
     }
 
+    /// Path and query as they were sent; `*` for the server as a whole, and nothing where an absolute-form target ends after
+    /// its authority.
+    pub fn path_and_query(&self) -> &'b str {
+        self.path.path
+    }
+
     /// The client's address: `peer`, or, as far back as everybody on the way is `trusted`, whom they name in
     /// X-Forwarded-For or (if there is none) Forwarded. An IPv4 address is one however it was written.
     pub fn client(&self, peer: IpAddr, trusted: impl Fn(IpAddr) -> bool) -> IpAddr {

@@ -15,8 +15,8 @@
 //! ```
 //!
 //! Apart from them, what it takes to measure a proxy beside others: [`process`] starts programs on CPUs of their own and
-//! stops them, [`peers`] says how each proxy is set up for the same duty, [`origin`] is behind them, [`wrk`] and
-//! [`crowd`] are in front, and [`usage`] reads what they consumed; [`cpu`] does so over time. [`chart`] draws what came of
+//! stops them, [`peers`] says how each proxy is set up for the same duty, [`origin`] is behind them, [`wrk`], [`wrk2`]
+//! and [`crowd`] are in front, and [`usage`] reads what they consumed; [`cpu`] does so over time. [`chart`] draws what came of
 //! it. [`simulate`] needs none of this: it plays with the balancers alone, in virtual time.
 
 pub mod chart;
@@ -45,3 +45,4 @@ pub mod start;
 pub mod stats;
 pub mod usage;
 pub mod wrk;
+pub mod wrk2;

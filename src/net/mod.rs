@@ -8,6 +8,7 @@
 //! - Dropping a socket closes it and ends its events, except those already handed out in the current batch.
 
 mod duct;
+pub mod inherited;
 pub mod os;
 
 use std::io;
@@ -61,6 +62,14 @@ pub trait Net {
     /// # Errors
     /// What the kernel says; out of memory or watches.
     fn register_listener(&mut self, listener: &mut Self::Listener, token: Token) -> io::Result<()>;
+
+    /// Lets a listener's queue hold so many connections from now on. A simulation has queues of its own.
+    ///
+    /// # Errors
+    /// None to expect.
+    fn set_backlog(&self, _listener: &Self::Listener, _backlog: u32) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Takes one connection from the listener's queue.
     ///

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::net::{TcpListener, TcpStream};
@@ -51,7 +52,7 @@ impl SocketOptions {
     }
 
     /// What a listener hands on to whom it accepts.
-    fn apply(&self, socket: &SockRef<'_>) -> io::Result<()> {
+    pub(super) fn apply(&self, socket: &SockRef<'_>) -> io::Result<()> {
         pass_everything_at_once(socket)?;
         self.watch(socket)
     }
@@ -114,6 +115,11 @@ impl Net for OsNet {
 
     fn register_listener(&mut self, listener: &mut TcpListener, token: Token) -> io::Result<()> {
         self.poll.registry().register(listener, mio::Token(token.pack()), Interest::READABLE)
+    }
+
+    fn set_backlog(&self, listener: &TcpListener, backlog: u32) -> io::Result<()> {
+        // Who listens already goes on, and what is queued stays (inet_csk_listen_start is not run again).
+        Ok(rustix::net::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX))?)
     }
 
     fn accept(&mut self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
@@ -261,6 +267,14 @@ fn bind(listen: Listen, shared: bool) -> io::Result<socket2::Socket> {
     socket.set_reuse_port(shared)?;
     socket.bind(&listen.address.into())?;
     Ok(socket)
+}
+
+/// Another descriptor for the same socket, with the same queue.
+///
+/// # Errors
+/// No descriptor left.
+pub fn duplicate(listener: &TcpListener) -> io::Result<OwnedFd> {
+    listener.as_fd().try_clone_to_owned()
 }
 
 /// A host, or a container, without IPv6: the family is unknown or no address of it may be bound.

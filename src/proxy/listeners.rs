@@ -11,9 +11,9 @@ use crate::token::Token;
 /// than asking again and again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The listening sockets of one worker.
+/// The listening sockets of one worker, in slots that stay where they are: events name them.
 pub(super) struct Listeners<L> {
-    all: Vec<Listener<L>>,
+    slots: Vec<Option<Listener<L>>>,
 }
 
 struct Listener<L> {
@@ -42,44 +42,95 @@ impl<L> Listeners<L> {
         listeners: Vec<(L, usize)>,
         net: &mut N,
     ) -> io::Result<Listeners<L>> {
-        let mut all = Vec::with_capacity(listeners.len());
-        for (index, (mut socket, frontend)) in listeners.into_iter().enumerate() {
-            net.register_listener(&mut socket, Token::Listener(index as u32))?;
-            all.push(Listener { socket, frontend, pending: false, resume_at: None });
+        let mut all = Listeners { slots: Vec::with_capacity(listeners.len()) };
+        for (socket, frontend) in listeners {
+            all.add(socket, frontend, net)?;
         }
-        Ok(Listeners { all })
+        Ok(all)
     }
 
+    /// Starts watching one more, in the first slot that is free.
+    pub(super) fn add<N: Net<Listener = L>>(
+        &mut self,
+        mut socket: L,
+        frontend: usize,
+        net: &mut N,
+    ) -> io::Result<()> {
+        let slot = free_slot(&self.slots);
+        net.register_listener(&mut socket, Token::Listener(slot as u32))?;
+        if slot == self.slots.len() {
+            self.slots.push(None);
+        }
+        self.slots[slot] = Some(Listener { socket, frontend, pending: false, resume_at: None });
+        Ok(())
+    }
+
+    /// Slots, in use or not.
     pub(super) fn len(&self) -> usize {
-        self.all.len()
+        self.slots.len()
+    }
+
+    /// The slots in use, each with its socket.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (usize, &L)> {
+        self.slots.iter().enumerate().filter_map(|(slot, listener)| Some((slot, &listener.as_ref()?.socket)))
+    }
+
+    /// Whose clients come in anywhere.
+    pub(super) fn frontends(&self) -> impl Iterator<Item = usize> {
+        self.all().map(|listener| listener.frontend)
+    }
+
+    /// Whose clients come in there from now on.
+    pub(super) fn assign(&mut self, slot: usize, frontend: usize) {
+        if let Some(Some(listener)) = self.slots.get_mut(slot) {
+            listener.frontend = frontend;
+        }
+    }
+
+    /// Asks this queue next time, whatever events have said.
+    pub(super) fn expect(&mut self, slot: usize) {
+        if let Some(Some(listener)) = self.slots.get_mut(slot) {
+            (listener.pending, listener.resume_at) = (true, None);
+        }
+    }
+
+    /// Closes one. What is still queued is reset by the kernel.
+    pub(super) fn remove(&mut self, slot: usize) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            *slot = None;
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Listener<L>> {
+        self.slots.iter().flatten()
     }
 
     /// An event: connections wait.
     pub(super) fn note(&mut self, index: u32) {
-        if let Some(listener) = self.all.get_mut(index as usize) {
+        if let Some(Some(listener)) = self.slots.get_mut(index as usize) {
             listener.pending = true;
         }
     }
 
     /// Asks every queue next time, whatever events have said.
     pub(super) fn expect_all(&mut self) {
-        self.all.iter_mut().for_each(|listener| listener.pending = true);
+        self.slots.iter_mut().flatten().for_each(|listener| listener.pending = true);
     }
 
     /// Whether a connection may be had now.
     pub(super) fn any_pending(&self, now: Instant) -> bool {
-        self.all.iter().any(|listener| listener.is_due(now))
+        self.all().any(|listener| listener.is_due(now))
     }
 
     /// When the first resting listener that has something to go on with may do so.
     pub(super) fn resume_at(&self) -> Option<Instant> {
-        let waiting = self.all.iter().filter(|listener| listener.pending);
+        let waiting = self.all().filter(|listener| listener.pending);
         waiting.filter_map(|listener| listener.resume_at).min()
     }
 
     /// Lets them all rest: descriptors and memory are everybody's.
     pub(super) fn rest(&mut self, now: Instant) {
-        self.all.iter_mut().for_each(|listener| listener.resume_at = Some(now + PAUSE));
+        self.slots.iter_mut().flatten().for_each(|listener| listener.resume_at = Some(now + PAUSE));
     }
 
     /// Takes one connection from the listener at `index`.
@@ -89,7 +140,7 @@ impl<L> Listeners<L> {
         now: Instant,
         net: &mut N,
     ) -> Accepted<N::Socket> {
-        let listener = &mut self.all[index];
+        let Some(Some(listener)) = self.slots.get_mut(index) else { return Accepted::Nothing };
         if !listener.is_due(now) {
             return Accepted::Nothing;
         }
@@ -114,8 +165,13 @@ impl<L> Listeners<L> {
 
     /// Closes all. What is still queued is reset by the kernel.
     pub(super) fn close(&mut self) {
-        self.all.clear();
+        self.slots.clear();
     }
+}
+
+/// The first slot that nobody uses, or the one after the last.
+pub fn free_slot<T>(slots: &[Option<T>]) -> usize {
+    slots.iter().position(Option::is_none).unwrap_or(slots.len())
 }
 
 impl<L> Listener<L> {

@@ -1,6 +1,10 @@
 //! The loop of one worker: wait, hand out events, accept, run who stopped early, expire.
 
+mod admission;
+mod layout;
 mod listeners;
+mod news;
+mod renewal;
 #[cfg(test)]
 mod sizes;
 
@@ -9,8 +13,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use self::admission::{admit, refuse};
+pub use self::listeners::free_slot;
 use self::listeners::{Accepted, Listeners};
+use self::news::News;
+pub use self::renewal::{Renewal, Source};
+use crate::clients::Admission;
 use crate::ctx::Ctx;
+use crate::health::Checks;
 use crate::metrics::Metrics;
 use crate::net::{Event, Net};
 use crate::session::{Cause, Next, Reason, Session};
@@ -41,6 +51,9 @@ pub struct Proxy<N: Net> {
     events: Vec<Event>,
     /// Whom they concern; the same.
     awake: Vec<SessionId>,
+    /// The checks of backends, if they are this worker's to make.
+    checks: Option<Checks<N::Socket>>,
+    news: News,
     /// Set once connections are only let finish.
     drain_deadline: Option<Instant>,
 }
@@ -49,6 +62,8 @@ struct Tenant<N: Net> {
     session: Session<N>,
     /// In the run queue: at most once.
     queued: bool,
+    /// Counts against its client, where that matters.
+    _admission: Option<Box<Admission>>,
 }
 
 impl<N: Net> Proxy<N> {
@@ -68,6 +83,8 @@ impl<N: Net> Proxy<N> {
         ctx.links.limit(max_connections);
         Ok(Proxy {
             listeners: Listeners::register(listeners, &mut ctx.net)?,
+            news: News::new(&ctx),
+            checks: None,
             ctx,
             sessions: Table::default(),
             max_connections,
@@ -93,6 +110,7 @@ impl<N: Net> Proxy<N> {
         self.accept();
         self.run_queued();
         self.expire();
+        self.heed_news();
         self.greet();
         Ok(())
     }
@@ -113,13 +131,15 @@ impl<N: Net> Proxy<N> {
         }
     }
 
-    /// Stops accepting and lets connections finish until `drain_timeout_ms` is over.
-    pub fn drain(&mut self) {
+    /// Stops accepting and lets connections finish until `drain_timeout_ms` is over. `gently`: a client's connection that
+    /// waits for another request gets an answer to it, and learns then that it was the last.
+    pub fn drain(&mut self, gently: bool) {
         if self.drain_deadline.is_none() {
             self.close_listeners();
             self.drain_deadline = Some(self.ctx.now + self.ctx.config.timeouts.drain);
-            self.ctx.draining = true;
+            (self.ctx.draining, self.ctx.gently) = (true, gently);
             self.ctx.links.retire();
+            self.checks = None;
             // Who waits for nothing but another request need not wait.
             self.sessions.ids().into_iter().for_each(|id| self.step(id));
         }
@@ -128,6 +148,11 @@ impl<N: Net> Proxy<N> {
     /// Whether [`Proxy::drain`] was called and the last session is gone.
     pub fn is_drained(&self) -> bool {
         self.drain_deadline.is_some() && self.sessions.is_empty()
+    }
+
+    /// Its listeners, each with its slot.
+    pub fn listeners(&self) -> impl Iterator<Item = (usize, &N::Listener)> {
+        self.listeners.sockets()
     }
 
     /// Sessions open now.
@@ -149,14 +174,23 @@ impl<N: Net> Proxy<N> {
     fn timeout(&self) -> Option<Duration> {
         let now = self.ctx.now;
         let may_accept = self.sessions.len() < self.max_connections;
-        let is_busy = !self.run_queue.is_empty() || !self.ctx.ungreeted.is_empty();
+        let is_busy = !self.run_queue.is_empty() || !self.ctx.ungreeted.is_empty() || self.has_news();
         if is_busy || (may_accept && self.listeners.any_pending(now)) {
             return Some(Duration::ZERO);
         }
         let resume_at = if may_accept { self.listeners.resume_at() } else { None };
         let links = self.ctx.links.deadline();
-        let next = [self.timers.next(), resume_at, links, self.drain_deadline].into_iter().flatten().min()?;
+        // Most have no checks, and are not draining.
+        let rare =
+            if self.checks.is_some() || self.drain_deadline.is_some() { self.rare_deadline() } else { None };
+        let next = [self.timers.next(), resume_at, links, rare].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(now))
+    }
+
+    #[cold]
+    fn rare_deadline(&self) -> Option<Instant> {
+        let checks = self.checks.as_ref().and_then(Checks::deadline);
+        checks.into_iter().chain(self.drain_deadline).min()
     }
 
     /// Tells everybody what happened before anybody has a turn: what an idle connection has to say disqualifies it, and
@@ -171,6 +205,11 @@ impl<N: Net> Proxy<N> {
                     Some(id) => self.note(id, &event),
                     None => self.ctx.links.note(link, &event),
                 },
+                Token::Probe { slot, turn } => {
+                    if let Some(checks) = &mut self.checks {
+                        checks.note(slot, turn, &event, &mut self.ctx);
+                    }
+                }
                 Token::Listener(index) => self.listeners.note(index),
                 // Whoever woke us looks at the flags it set once this turn is over.
                 Token::Waker => {}
@@ -238,11 +277,22 @@ impl<N: Net> Proxy<N> {
 
     fn open(&mut self, mut socket: N::Socket, address: SocketAddr, frontend: usize) {
         self.ctx.metrics.accepted += 1;
+        let admission = match admit(address, frontend, &mut self.ctx) {
+            Ok(admission) => admission,
+            Err(()) => {
+                self.ctx.metrics.closed += 1;
+                return refuse(socket);
+            }
+        };
         let Proxy { sessions, ctx, .. } = self;
         let mut registered = Ok(());
         let id = sessions.insert(|id| {
             registered = ctx.net.register(&mut socket, Token::Client(id));
-            Tenant { session: Session::new(id, socket, address, frontend, ctx), queued: false }
+            Tenant {
+                session: Session::new(id, socket, address, frontend, ctx),
+                queued: false,
+                _admission: admission,
+            }
         });
         match registered {
             Ok(()) => self.step(id),
@@ -255,8 +305,14 @@ impl<N: Net> Proxy<N> {
 
     /// Gives a session its turn and does what it asks for.
     fn step(&mut self, id: SessionId) {
+        self.give(id, |session, ctx| session.turn(ctx));
+    }
+
+    /// Lets a session do something, and does what it asks for.
+    #[inline]
+    fn give(&mut self, id: SessionId, work: impl FnOnce(&mut Session<N>, &mut Ctx<N>) -> Next) {
         let Some(tenant) = self.sessions.get_mut(id) else { return };
-        let next = tenant.session.turn(&mut self.ctx);
+        let next = work(&mut tenant.session, &mut self.ctx);
         if std::mem::take(&mut self.ctx.exhausted) {
             rest(&mut self.listeners, &mut self.ctx);
         }
@@ -310,6 +366,9 @@ impl<N: Net> Proxy<N> {
     fn expire(&mut self) {
         let now = self.ctx.now;
         self.ctx.links.expire(now);
+        if let Some(checks) = &mut self.checks {
+            checks.expire(&mut self.ctx);
+        }
         while let Some(slot) = self.timers.pop_due(now) {
             let Some(id) = self.sessions.tenant(slot) else { continue };
             let Some(tenant) = self.sessions.get_mut(id) else { continue };

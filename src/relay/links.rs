@@ -139,6 +139,17 @@ impl<S: Socket> Links<S> {
         }
     }
 
+    /// Closes those that wait for a seat that is no longer there, and keeps so many and so long from now on.
+    pub fn renew(&mut self, max_idle: usize, idle_timeout: Duration, is_there: impl Fn(Seat) -> bool) {
+        (self.max_idle, self.idle_timeout) = (max_idle, idle_timeout);
+        let is_gone = |id: &LinkId| match self.holders.get(*id) {
+            Some(Holder::Idle { seat, .. }) => !is_there(*seat),
+            _ => false,
+        };
+        let gone: Vec<LinkId> = self.idle.iter().flatten().flatten().copied().filter(is_gone).collect();
+        gone.into_iter().for_each(|id| self.discard(id));
+    }
+
     /// Closes all that wait, and lets none wait from now on.
     pub fn retire(&mut self) {
         self.max_idle = 0;
@@ -159,6 +170,15 @@ impl<S: Socket> Links<S> {
         let Some(oldest) = oldest.copied() else { return false };
         self.discard(oldest);
         true
+    }
+
+    /// Whom the connections lead to that wait, once for each.
+    pub fn seats(&self) -> impl Iterator<Item = Seat> {
+        let seat = |id: &LinkId| match self.holders.get(*id) {
+            Some(Holder::Idle { seat, .. }) => Some(*seat),
+            _ => None,
+        };
+        self.idle.iter().flatten().flatten().filter_map(seat)
     }
 
     /// All connections, in use or waiting.

@@ -7,11 +7,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::Cause;
-use crate::balance::{Lease, Sample, Tried};
+use crate::balance::{Lease, Sample, Ticket, Tried};
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket, is_exhaustion};
 use crate::relay::Conn;
 use crate::token::{LinkId, SessionId, Token};
+use crate::waiting::Place;
 
 /// For whom a backend is sought.
 #[derive(Clone, Copy, Debug)]
@@ -57,24 +58,38 @@ impl<S: Socket> Link<S> {
 
     /// Lets the connection wait for the next request, and ends this one's claim on the backend.
     pub fn park<N: Net<Socket = S>>(self, pool: usize, ctx: &mut Ctx<N>) {
+        if self.lease.backend().is_gone() {
+            // There will be none.
+            return self.close(ctx);
+        }
         ctx.links.park(self.id, self.conn, (pool, self.lease.backend().id), ctx.now);
     }
 }
 
 /// The search for a backend: at most one attempt under way at a time.
-pub struct Connect<S> {
-    pending: Option<Pending<S>>,
+#[derive(Default)]
+pub enum Connect<S> {
+    /// An attempt is to be made.
+    #[default]
+    Looking,
+    /// Every backend is full: one of them will have room.
+    Waiting(Wait),
+    /// An attempt is under way.
+    Pending(Pending<S>),
 }
 
-struct Pending<S> {
+/// A place in the line of a pool that is full.
+pub struct Wait {
+    place: Place,
+    until: Instant,
+    /// Counts among those who wait until dropped.
+    _ticket: Ticket,
+}
+
+/// An attempt to connect.
+pub struct Pending<S> {
     link: Link<S>,
     give_up_at: Instant,
-}
-
-impl<S> Default for Connect<S> {
-    fn default() -> Connect<S> {
-        Connect { pending: None }
-    }
 }
 
 /// How a turn of a [`Connect`] went.
@@ -90,7 +105,7 @@ pub enum Outcome<S> {
 impl<S: Socket> Connect<S> {
     /// Takes in an event of the socket to the backend.
     pub fn note(&mut self, event: &Event, link: LinkId) {
-        if let Some(pending) = &mut self.pending
+        if let Connect::Pending(pending) = self
             && pending.link.id == link
         {
             pending.link.conn.note(event);
@@ -99,14 +114,20 @@ impl<S: Socket> Connect<S> {
 
     /// Gives up what is under way.
     pub fn release<N: Net<Socket = S>>(&mut self, ctx: &mut Ctx<N>) {
-        if let Some(pending) = self.pending.take() {
-            pending.link.close(ctx);
+        match std::mem::take(self) {
+            Connect::Looking => {}
+            Connect::Waiting(wait) => ctx.waiting.leave(wait.place),
+            Connect::Pending(pending) => pending.link.close(ctx),
         }
     }
 
-    /// When the pending attempt is given up.
+    /// When the pending attempt, or the wait for room, is given up.
     pub fn deadline(&self) -> Option<Instant> {
-        self.pending.as_ref().map(|pending| pending.give_up_at)
+        match self {
+            Connect::Looking => None,
+            Connect::Waiting(wait) => Some(wait.until),
+            Connect::Pending(pending) => Some(pending.give_up_at),
+        }
     }
 
     /// Goes on with the search as far as it can, passing over the backends in `tried` and adding to it.
@@ -117,38 +138,82 @@ impl<S: Socket> Connect<S> {
         ctx: &mut Ctx<N>,
     ) -> Outcome<S> {
         loop {
-            let Some(mut pending) = self.pending.take() else {
-                match start(seeker, tried, ctx) {
-                    Start::Connecting(pending) => {
-                        self.pending = Some(pending);
-                        return Outcome::Waiting;
-                    }
-                    Start::Reused(link) => return Outcome::Connected(link),
-                    Start::GaveUp(cause) => return Outcome::Failed(cause),
-                    Start::Failed => continue,
-                }
-            };
-            if pending.link.conn.writable() {
+            let Connect::Pending(pending) = self else { return self.look(seeker, tried, ctx) };
+            let outcome = if pending.link.conn.writable() {
                 // Writable is not connected.
                 let (conn, target) = (&pending.link.conn, pending.link.lease.backend().address);
-                match conn.socket.connected(target, conn.has_error()) {
-                    Ok(()) => {
-                        let began = pending.give_up_at - ctx.config.timeouts.connect;
-                        let (pool, backend) = (&mut ctx.pools[seeker.pool], pending.link.lease.backend());
-                        pool.observe(backend, Sample::Wait, began, ctx.now);
-                        return Outcome::Connected(pending.link);
-                    }
-                    Err(error) if broke_afterwards(&error) => {
-                        pending.link.conn.note_broken(&error);
-                        return Outcome::Connected(pending.link);
-                    }
-                    Err(error) => fail(pending.link, &error, ctx),
-                }
+                conn.socket.connected(target, conn.has_error())
             } else if ctx.now >= pending.give_up_at {
-                fail(pending.link, &io::ErrorKind::TimedOut.into(), ctx);
+                Err(io::ErrorKind::TimedOut.into())
             } else {
-                self.pending = Some(pending);
                 return Outcome::Waiting;
+            };
+            let Connect::Pending(Pending { mut link, give_up_at }) = std::mem::take(self) else { continue };
+            match outcome {
+                Ok(()) => {
+                    let began = give_up_at - ctx.config.timeouts.connect;
+                    let pool = &mut ctx.pools[seeker.pool];
+                    pool.observe(link.lease.backend(), Sample::Wait, began, ctx.now);
+                    return Outcome::Connected(link);
+                }
+                Err(error) if broke_afterwards(&error) => {
+                    link.conn.note_broken(&error);
+                    return Outcome::Connected(link);
+                }
+                Err(error) => fail(link, &error, ctx),
+            }
+        }
+    }
+
+    /// Makes attempts until one is under way, there is nobody left to try, or everybody is full.
+    fn look<N: Net<Socket = S>>(
+        &mut self,
+        seeker: Seeker,
+        tried: &mut Tried,
+        ctx: &mut Ctx<N>,
+    ) -> Outcome<S> {
+        loop {
+            let start = start(seeker, tried, matches!(self, Connect::Waiting(_)), ctx);
+            if let Start::Full = start {
+                return self.stand_in_line(seeker, ctx);
+            }
+            if let Connect::Waiting(wait) = self {
+                ctx.waiting.leave(wait.place);
+            }
+            *self = Connect::Looking;
+            match start {
+                Start::Connecting(pending) => {
+                    *self = Connect::Pending(pending);
+                    return Outcome::Waiting;
+                }
+                Start::Reused(link) => return Outcome::Connected(link),
+                Start::GaveUp(cause) => return Outcome::Failed(cause),
+                Start::Failed | Start::Full => {}
+            }
+        }
+    }
+
+    /// Everybody is full: keeps the place in the line, or takes one.
+    fn stand_in_line<N: Net<Socket = S>>(&mut self, seeker: Seeker, ctx: &mut Ctx<N>) -> Outcome<S> {
+        match self {
+            Connect::Waiting(wait) if ctx.now < wait.until => Outcome::Waiting,
+            Connect::Waiting(wait) => {
+                ctx.waiting.leave(wait.place);
+                *self = Connect::Looking;
+                ctx.metrics.queue_refused += 1;
+                Outcome::Failed(Cause::QueueTimeout)
+            }
+            _ => {
+                let pool = ctx.pools[seeker.pool].pool();
+                let Some(ticket) = pool.ticket() else {
+                    ctx.metrics.queue_refused += 1;
+                    return Outcome::Failed(Cause::QueueFull);
+                };
+                let until = ctx.now + pool.queue_timeout();
+                ctx.metrics.queued += 1;
+                let place = ctx.waiting.join(seeker.pool, seeker.id);
+                *self = Connect::Waiting(Wait { place, until, _ticket: ticket });
+                Outcome::Waiting
             }
         }
     }
@@ -168,21 +233,29 @@ enum Start<S> {
     Reused(Link<S>),
     /// That one failed: try the next.
     Failed,
+    /// They all have as many connections as they may.
+    Full,
     /// There is no next.
     GaveUp(Cause),
 }
 
-/// Picks a backend, and uses a connection to it or starts to make one.
-fn start<N: Net>(seeker: Seeker, tried: &mut Tried, ctx: &mut Ctx<N>) -> Start<N::Socket> {
+/// Picks a backend, and uses a connection to it or starts to make one. Who `waits` already has a place in the line, and is
+/// not to pay for this attempt again.
+fn start<N: Net>(seeker: Seeker, tried: &mut Tried, waits: bool, ctx: &mut Ctx<N>) -> Start<N::Socket> {
     if tried.len() >= ctx.config.limits.connect_attempts as usize {
         return Start::GaveUp(Cause::NoBackend);
     }
     let pool = &mut ctx.pools[seeker.pool];
-    if seeker.budgeted && !tried.is_empty() && !pool.may_retry(ctx.now) {
+    if seeker.budgeted && !waits && !tried.is_empty() && !pool.may_retry(ctx.now) {
         return Start::GaveUp(Cause::NoBackend);
     }
+    // Who came first is first.
+    if !waits && ctx.waiting.len(seeker.pool) > 0 {
+        return Start::Full;
+    }
     let Some(lease) = pool.choose(seeker.client, seeker.preferred, tried, ctx.now) else {
-        return Start::GaveUp(Cause::NoBackend);
+        let full = pool.is_full(tried, ctx.now);
+        return if full { Start::Full } else { Start::GaveUp(Cause::NoBackend) };
     };
     tried.insert(lease.backend().id);
     if seeker.reuse

@@ -245,7 +245,7 @@ impl<S: Socket> Duplex<S> {
         if ended && young && self.down.moved_bytes() == 0 && !self.up.source_ended() {
             self.link.lease.failed_at_once(now);
         } else if self.down.moved_bytes() > 0 || !young {
-            self.link.lease.succeeded();
+            self.link.lease.succeeded(now);
         } else if !ended {
             return;
         }

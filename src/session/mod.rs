@@ -11,6 +11,7 @@ mod tcp;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::balance::Backend;
 use crate::config::Mode;
 use crate::ctx::Ctx;
 use crate::net::{Event, Net};
@@ -77,6 +78,38 @@ impl<N: Net> Session<N> {
         match self {
             Session::Tcp(tcp) => tcp.turn(ctx),
             Session::Http(http) => http.turn(ctx),
+        }
+    }
+
+    /// The frontend it came in on.
+    pub fn frontend(&self) -> usize {
+        match self {
+            Session::Tcp(tcp) => tcp.frontend(),
+            Session::Http(http) => http.frontend(),
+        }
+    }
+
+    /// The pool that serves it.
+    pub fn pool(&self, ctx: &Ctx<N>) -> usize {
+        match self {
+            Session::Tcp(tcp) => tcp.pool(),
+            Session::Http(http) => http.pool(ctx),
+        }
+    }
+
+    /// The backend that serves it now.
+    pub fn backend(&self) -> Option<&Backend> {
+        match self {
+            Session::Tcp(tcp) => tcp.backend(),
+            Session::Http(http) => http.backend(),
+        }
+    }
+
+    /// Takes it away from its backend, which checks have given up.
+    pub fn abandon(&mut self, ctx: &mut Ctx<N>) -> Next {
+        match self {
+            Session::Tcp(tcp) => tcp.abandon(),
+            Session::Http(http) => http.abandon(ctx),
         }
     }
 

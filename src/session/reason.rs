@@ -32,6 +32,14 @@ pub enum Cause {
     Broken(io::ErrorKind),
     /// No backend could be had: every attempt failed, or none was available.
     NoBackend,
+    /// Every backend had as many connections as it may, and too many clients waited already.
+    QueueFull,
+    /// The same, and none had room within `queue_timeout_ms`.
+    QueueTimeout,
+    /// Checks have given its backend up, and the pool says `on_down = "close"`.
+    BackendDown,
+    /// The client has as many connections as it may, or comes more often than it may.
+    ClientLimit,
     /// The host has no descriptors, watches or memory left for a connection to a backend.
     Exhausted(io::ErrorKind),
     /// Nothing moved for `idle_timeout_ms`.
@@ -90,6 +98,10 @@ impl fmt::Display for Cause {
             Cause::Broken(TimedOut) => "unresponsive",
             Cause::Broken(_) => "broken",
             Cause::NoBackend => "no_backend",
+            Cause::ClientLimit => "client_limit",
+            Cause::QueueFull => "queue_full",
+            Cause::QueueTimeout => "queue_timeout",
+            Cause::BackendDown => "backend_down",
             Cause::Exhausted(_) => "out_of_sockets",
             Cause::Idle => "idle_timeout",
             Cause::HalfClosedIdle => "half_close_timeout",

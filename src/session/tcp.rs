@@ -7,7 +7,7 @@ use super::connect::{Connect, Outcome, Seeker};
 use super::duplex::{Duplex, Verdict};
 use super::{Cause, Next, Reason};
 use crate::access::Millis;
-use crate::balance::{Sample, Tried};
+use crate::balance::{Backend, Sample, Tried};
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket};
 use crate::relay::Conn;
@@ -128,9 +128,34 @@ impl<N: Net> Tcp<N> {
         }
     }
 
+    /// The frontend it came in on.
+    pub fn frontend(&self) -> usize {
+        self.frontend
+    }
+
+    /// The pool that serves it.
+    pub fn pool(&self) -> usize {
+        self.seeker.pool
+    }
+
+    /// The backend that serves it now.
+    pub fn backend(&self) -> Option<&Backend> {
+        match &self.phase {
+            Phase::Connecting(_) => None,
+            Phase::Relaying(duplex) => Some(duplex.backend()),
+        }
+    }
+
+    /// Checks have given the backend up, and nobody is to wait for it.
+    pub fn abandon(&mut self) -> Next {
+        // A broken stream must not look like a complete one.
+        self.client.reset_on_close();
+        Next::Close(Reason::proxy(Cause::BackendDown))
+    }
+
     /// The last thing done to a session: gives back what it holds and writes its log line.
     pub fn finish(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
-        if reason.cause == Cause::NoBackend {
+        if matches!(reason.cause, Cause::NoBackend | Cause::QueueFull | Cause::QueueTimeout) {
             ctx.metrics.unserved += 1;
         }
         match &mut self.phase {

@@ -8,12 +8,16 @@ mod clients;
 mod crowd;
 mod curl;
 mod demo;
+mod health;
 mod identity;
 mod limits;
 mod load;
 mod operation;
 mod origin;
 mod partings;
+mod rate;
+mod reload;
+mod routes;
 mod slow;
 mod stale;
 #[path = "../proxy/support/mod.rs"]

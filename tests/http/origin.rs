@@ -1,11 +1,11 @@
 //! Backends that say exactly what a test wants said.
 
 use std::io::{ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{Served, serve};
+use crate::support::{Served, on_one_port, serve_on};
 use crate::wire::{Message, Wire};
 
 /// What a request is answered with.
@@ -62,12 +62,21 @@ const MEMORY: usize = 200;
 
 impl Origin {
     pub(crate) fn new(answer: impl Fn(&Message) -> Answer + Clone + Send + 'static) -> Origin {
+        let [listener] = on_one_port([[127, 0, 0, 1]]);
+        Origin::on(listener, answer)
+    }
+
+    /// The same, where these clients come in.
+    pub(crate) fn on(
+        listener: TcpListener,
+        answer: impl Fn(&Message) -> Answer + Clone + Send + 'static,
+    ) -> Origin {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let count = Arc::new(AtomicUsize::new(0));
         let (seen, counted) = (requests.clone(), count.clone());
         let faults = Arc::new(Mutex::new(Vec::new()));
         let found = faults.clone();
-        let served = serve(move |stream| {
+        let served = serve_on(listener, move |stream| {
             let mut wire = Wire::new(stream);
             loop {
                 let request = match wire.try_request() {

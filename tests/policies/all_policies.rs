@@ -118,7 +118,7 @@ proptest! {
             let mut tried = Tried::default();
             // Alternately in the open and with everyone penalised: neither may lead back to one that was tried.
             while let Some(lease) = balancer.choose(client(who), None, &tried, base()) {
-                prop_assert!(lease.backend().weight > 0);
+                prop_assert!(lease.backend().weight() > 0);
                 prop_assert!(tried.insert(lease.backend().id), "{} chose {} twice", name, lease.backend().name);
                 lease.connect_failed(&"refused", base());
             }

@@ -103,7 +103,7 @@ fn a_penalised_backend_lends_its_clients_and_gets_them_back() {
         let its_own = before[n as usize] == before[0];
         assert_eq!(now == before[n as usize], !its_own, "only the clients of {} move", before[0]);
     }
-    lease.succeeded();
+    lease.succeeded(at(0));
     assert!((0..500).all(|n| answer(&mut balancer, client(n)) == before[n as usize]));
 }
 

@@ -93,7 +93,7 @@ fn a_penalised_backend_lends_its_clients_to_all_others() {
     for (name, _) in equal(5).iter().filter(|(name, _)| *name != gone) {
         assert!((share(&guests, name) - 0.25).abs() < 0.03, "{name} takes {}", share(&guests, name));
     }
-    lease.succeeded();
+    lease.succeeded(at(0));
     assert_eq!(answers(&mut balancer, 20_000), before);
 }
 

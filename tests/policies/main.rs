@@ -5,12 +5,14 @@
 mod all_policies;
 mod bounded;
 mod fewest_connections;
+mod health;
 mod ip_hashing;
 mod maglev;
 mod outages;
 mod peak_ewma;
 mod penalties;
 mod random;
+mod reloads;
 mod round_robin;
 mod support;
 mod two_choices;

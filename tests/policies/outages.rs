@@ -32,7 +32,7 @@ fn share_of_a_failing_backend(policy: &str, report: Report) -> f64 {
                 Report::FailedAtOnce => lease.failed_at_once(at(ms)),
             }
         } else {
-            lease.succeeded();
+            lease.succeeded(at(0));
             held.push_back(lease);
         }
         if held.len() > 100 {
@@ -86,8 +86,8 @@ fn an_outage_is_logged_when_it_starts_and_when_it_ends() {
     leases.iter().for_each(|lease| lease.connect_failed(&"refused", at(0)));
     choose(&mut balancer, 500).connect_failed(&"refused", at(500));
     let trial = choose(&mut balancer, 1500);
-    trial.succeeded();
-    trial.succeeded();
+    trial.succeeded(at(0));
+    trial.succeeded(at(0));
     for _ in 0..3 {
         choose(&mut balancer, 2000).failed_at_once(at(2000));
     }

@@ -46,7 +46,7 @@ fn back_off_doubles_up_to_its_cap_and_starts_over_after_a_success() {
             assert!(!goes_to_first(&mut balancer, now_ms + length_ms - 1), "round {round}: {length_ms}");
             now_ms += length_ms;
         }
-        choose(&mut balancer, now_ms).succeeded();
+        choose(&mut balancer, now_ms).succeeded(at(0));
         assert!(goes_to_first(&mut balancer, now_ms) && goes_to_first(&mut balancer, now_ms));
     }
 }
@@ -62,7 +62,7 @@ fn one_trial_at_a_time_over_all_workers_until_it_has_a_verdict() {
         assert_eq!(trials.len(), 1, "one worker of four has the trial");
         match verdict {
             "success" => {
-                trials[0].succeeded();
+                trials[0].succeeded(at(0));
                 assert!(workers.iter_mut().all(|worker| goes_to_first(worker, 600)));
             }
             "failure" => {
@@ -171,7 +171,7 @@ fn failures_at_once_penalise_from_the_third_in_a_row() {
             choose(&mut balancer, 0).failed_at_once(at(0));
         }
         assert!(goes_to_first(&mut balancer, 0));
-        choose(&mut balancer, 0).succeeded();
+        choose(&mut balancer, 0).succeeded(at(0));
     }
     for _ in 0..3 {
         choose(&mut balancer, 0).failed_at_once(at(0));
@@ -204,7 +204,7 @@ fn when_all_are_in_back_off_it_is_ignored() {
     drop((extra, also));
     assert_eq!(connections(&pool), [0, 0, 0]);
     assert!(!pool.backends()[0].is_passed_over(at(BACKOFF_MS)), "failing during back-off prolongs nothing");
-    choose(&mut balancer, 1).succeeded();
+    choose(&mut balancer, 1).succeeded(at(0));
     assert_eq!(
         pool.backends().iter().filter(|backend| backend.is_passed_over(at(1))).count(),
         1,

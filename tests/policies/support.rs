@@ -28,22 +28,27 @@ pub(crate) fn cases(cases: u32) -> Config {
     Config { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Config::default() }
 }
 
-/// A pool of named backends.
-pub(crate) fn named<S: AsRef<str>>(backends: &[(S, u32)]) -> Arc<Pool> {
-    let backend = |(port, (name, weight)): (u16, &(S, u32))| config::Backend {
-        name: name.as_ref().to_owned(),
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        weight: *weight,
-    };
-    let backends = (9001..).zip(backends).map(backend).collect();
-    let timeouts = config::Timeouts {
+/// The back-off that pools here have.
+pub(crate) fn timeouts() -> config::Timeouts {
+    config::Timeouts {
         backoff: Duration::from_millis(BACKOFF_MS),
         backoff_max: Duration::from_millis(BACKOFF_MAX_MS),
         ..config::Timeouts::default()
+    }
+}
+
+/// A pool of this configuration.
+pub(crate) fn configured(config: &config::Pool) -> Arc<Pool> {
+    Arc::new(Pool::new(config, &timeouts(), base()))
+}
+
+/// A pool of named backends.
+pub(crate) fn named<S: AsRef<str>>(backends: &[(S, u32)]) -> Arc<Pool> {
+    let backend = |(port, (name, weight)): (u16, &(S, u32))| {
+        config::Backend::new(name.as_ref(), SocketAddr::from((Ipv4Addr::LOCALHOST, port)), *weight)
     };
-    let (name, max_load_percent) = ("test".to_owned(), None);
-    let config = config::Pool { name, policy: "", max_load_percent, backends, sticky: None };
-    Arc::new(Pool::new(&config, &timeouts, base()))
+    let backends = (9001..).zip(backends).map(backend).collect();
+    configured(&config::Pool::new("test", "", backends))
 }
 
 /// A pool of backends b0, b1 … with these weights.

@@ -2,6 +2,8 @@
 
 mod backpressure;
 mod bounded;
+mod check;
+mod clients;
 mod demo;
 mod drain;
 mod exhaustion;
@@ -9,15 +11,20 @@ mod failures;
 mod fewest_connections;
 mod half_close;
 mod hashing;
+mod health;
 mod listening;
 mod log;
 mod many;
 mod outages;
 mod peak_ewma;
 mod policies;
+mod queue;
+mod reload;
 mod resets;
+mod resolve;
 mod splice;
 mod start;
 #[allow(dead_code, reason = "the tests of HTTP mode use the rest of it")]
 mod support;
 mod timeouts;
+mod upgrade;

@@ -148,28 +148,15 @@ pub fn configuration() -> Config {
             max_idle: 4,
             ..config::Limits::default()
         },
-        frontends: vec![config::Frontend {
-            name: "web".into(),
-            listen: Vec::new(),
-            pool: 0,
-            mode: config::Mode::Http,
-            trusted_proxies: Vec::new(),
-            forwarded: config::ForwardedStyle::XForwarded,
-        }],
-        pools: vec![config::Pool {
-            name: "app".into(),
-            policy: "round_robin",
-            backends: vec![another_backend(0)],
-            max_load_percent: None,
-            sticky: None,
-        }],
+        frontends: vec![config::Frontend { mode: config::Mode::Http, ..config::Frontend::new("web", 0) }],
+        pools: vec![config::Pool::new("app", "round_robin", vec![another_backend(0)])],
         log: config::Log { access_format: config::AccessFormat::Combined },
     }
 }
 
 /// A backend for [`Config::pools`].
 pub fn another_backend(number: u8) -> config::Backend {
-    config::Backend { name: format!("b{number}"), address: ([10, 99, 0, number], 80).into(), weight: 1 }
+    config::Backend::new(format!("b{number}"), ([10, 99, 0, number], 80).into(), 1)
 }
 
 /// How the addresses of all backends begin: clients must never see it.

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use lbproxy::balance::policy;
 
 use super::http::knobs::HttpKnobs;
+use super::operation::Operation;
 
 /// How a backend treats those who connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Knobs {
     pub drain_at: Option<Duration>,
     /// Where the peers speak HTTP.
     pub http: Option<HttpKnobs>,
+    /// What operators do and want.
+    pub operation: Option<Operation>,
 }
 
 impl Knobs {
@@ -79,7 +82,7 @@ impl Knobs {
         let narrowest = send_capacity.min(receive_capacity).min(segment_bytes).min(buffer_bytes);
         let policy = POLICIES[rng.usize(..POLICIES.len())];
         let is_bounded = policy::keyed().any(|name| name == policy) && rng.bool();
-        Knobs {
+        let mut knobs = Knobs {
             clients: rng.usize(1..=24),
             moods: (0..backends).map(|_| draw_mood(rng)).collect(),
             weights: (0..backends).map(|_| rng.u32(1..=5)).collect(),
@@ -111,7 +114,10 @@ impl Knobs {
             bare_edges: rng.bool(),
             drain_at: (rng.u8(..4) == 0).then(|| Duration::from_millis(rng.u64(0..3_000))),
             http: None,
-        }
+            operation: None,
+        };
+        knobs.operation = Operation::draw(rng, &knobs);
+        knobs
     }
 }
 

@@ -143,8 +143,10 @@ impl Net for SimNet {
         let wire = &mut world.wires[socket.wire];
         assert!(wire.token.is_none(), "registered twice");
         wire.token = Some(token);
-        if let Token::Client(id) = token {
-            wire.session = Some(id);
+        match token {
+            Token::Client(id) => wire.session = Some(id),
+            Token::Probe { .. } => wire.probe = true,
+            _ => {}
         }
         // epoll reports what is ready already.
         wire.link.ends[PROXY].edge = wire.link.level(PROXY);

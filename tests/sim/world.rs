@@ -60,6 +60,8 @@ pub struct Wire {
     up_since: Option<Duration>,
     /// The kernel asks a silent peer whether it is still there.
     pub watched: bool,
+    /// It is a check's, and nobody's session.
+    pub probe: bool,
     /// When the proxy said its last word.
     pub fin_at: Option<Duration>,
     mood: Mood,
@@ -270,6 +272,7 @@ impl World {
             dropped_at: Duration::ZERO,
             up_since: established.then_some(self.now),
             watched: established,
+            probe: false,
             fin_at: None,
             mood,
             delivering: [false; 2],
@@ -287,6 +290,10 @@ impl World {
     fn add_peer(&mut self, index: usize) {
         let World { wires, rng, knobs, book, .. } = self;
         let wire = &mut wires[index];
+        if wire.probe {
+            // A check only connects: whoever accepted it need not say anything.
+            return;
+        }
         match (&knobs.http, wire.backend) {
             (None, _) => wire.peer = Some(Peer::new(Script::draw(rng, knobs), index as u16)),
             (Some(http), None) => wire.party = Some(Party::Client(Client::new(rng, http, book))),

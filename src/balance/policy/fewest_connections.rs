@@ -35,7 +35,7 @@ impl Policy for FewestConnections {
             if order.is_lt() {
                 lottery = Lottery::default();
             }
-            if order.is_le() && lottery.wins(backend.weight, &mut self.rng) {
+            if order.is_le() && lottery.wins(backend.weight(), &mut self.rng) {
                 lead = Some((index, load));
             }
         }

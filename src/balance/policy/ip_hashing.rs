@@ -50,7 +50,7 @@ fn best_of(choice: &Choice<'_>, takes_part: impl Fn(&Backend) -> bool) -> Option
     let mut best = (0.0, 0);
     for (index, backend) in choice.available().filter(|(_, backend)| takes_part(backend)) {
         let u = client.draw(backend.key);
-        let weight = f64::from(backend.weight);
+        let weight = f64::from(backend.weight());
         if lead.is_some() && cannot_beat(best.0, weight, u) {
             continue;
         }
@@ -127,7 +127,7 @@ mod tests {
             let client = Client::new(address);
             let score = |i: &usize| {
                 let backend = &pool.backends()[*i];
-                -f64::from(backend.weight) / client.draw(backend.key).ln()
+                -f64::from(backend.weight()) / client.draw(backend.key).ln()
             };
             let best = (0..50).max_by(|a, b| score(a).total_cmp(&score(b)));
             assert_eq!(IpHashing.pick(&Choice::new(&pool, address, &tried, now)), best);

@@ -12,7 +12,7 @@ pub(super) struct Load {
 impl Load {
     /// The load of this moment: other workers change it.
     pub(super) fn of(backend: &Backend) -> Load {
-        Load { connections: backend.connections().into(), weight: backend.weight.into() }
+        Load { connections: backend.connections().into(), weight: backend.weight().into() }
     }
 
     pub(super) fn cmp(self, other: Load) -> std::cmp::Ordering {

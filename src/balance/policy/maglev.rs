@@ -73,7 +73,7 @@ struct Walker {
 
 impl Walker {
     fn new(position: u32, backend: &Backend, heaviest: u64, slots: u64) -> Walker {
-        let weight = u64::from(backend.weight);
+        let weight = u64::from(backend.weight());
         // The key is a hash already; its hash is another.
         let step = XxHash3_64::oneshot(&backend.key.to_le_bytes()) % (slots - 1) + 1;
         // Enough for the first round.
@@ -94,8 +94,8 @@ impl Walker {
 }
 
 fn fill(pool: &Pool) -> Vec<u32> {
-    let backends = || (0_u32..).zip(pool.backends()).filter(|(_, backend)| backend.weight > 0);
-    let Some(heaviest) = backends().map(|(_, backend)| u64::from(backend.weight)).max() else {
+    let backends = || (0_u32..).zip(pool.backends()).filter(|(_, backend)| backend.weight() > 0);
+    let Some(heaviest) = backends().map(|(_, backend)| u64::from(backend.weight())).max() else {
         return Vec::new();
     };
     let slots = slots(backends().count() as u64);

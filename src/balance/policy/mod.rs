@@ -15,9 +15,12 @@ mod two_choices;
 
 use std::time::Instant;
 
+pub(super) use client::client_key;
+
+use super::backend::Backend;
 use super::choice::Choice;
 use super::latency::Sample;
-use super::pool::{Backend, Pool};
+use super::pool::Pool;
 
 /// How one worker chooses backends for one pool. State is the worker's own; what workers share is in the pool.
 pub trait Policy: Send {

@@ -20,15 +20,15 @@ pub(super) fn draw<'a>(
     let mut available = choice.available();
     let mut first = available.next()?;
     let mut second = None;
-    let mut total = u64::from(first.1.weight);
+    let mut total = u64::from(first.1.weight());
     for candidate in available {
-        let weight = u64::from(candidate.1.weight);
+        let weight = u64::from(candidate.1.weight());
         total += weight;
         if rng.u64(..total) < weight {
             second = Some(std::mem::replace(&mut first, candidate));
             continue;
         }
-        let others = total - u64::from(first.1.weight);
+        let others = total - u64::from(first.1.weight());
         if others == weight || rng.u64(..others) < weight {
             second = Some(candidate);
         }

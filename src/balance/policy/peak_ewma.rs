@@ -54,5 +54,5 @@ fn is_better(one: &Backend, other: &Backend, now_ms: u64) -> bool {
 fn cost(backend: &Backend, now_ms: u64) -> Option<f64> {
     let in_flight = backend.connections();
     let seconds = backend.latency().seconds(in_flight, now_ms)?;
-    Some(seconds * (f64::from(in_flight) + 1.0) / f64::from(backend.weight))
+    Some(seconds * (f64::from(in_flight) + 1.0) / f64::from(backend.weight()))
 }

@@ -22,7 +22,7 @@ impl Policy for Random {
         let mut lottery = Lottery::default();
         choice
             .available()
-            .filter(|(_, backend)| lottery.wins(backend.weight, &mut self.rng))
+            .filter(|(_, backend)| lottery.wins(backend.weight(), &mut self.rng))
             .last()
             .map(|(index, _)| index)
     }

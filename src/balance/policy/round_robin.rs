@@ -64,7 +64,7 @@ impl RoundRobin {
 }
 
 fn share(backend: &Backend) -> i64 {
-    i64::from(backend.weight) * FINENESS
+    i64::from(backend.weight()) * FINENESS
 }
 
 impl Policy for RoundRobin {
@@ -82,7 +82,7 @@ impl Policy for RoundRobin {
         self.total = 0;
         for _ in 0..self.worker {
             let backends = pool.backends().iter().map(|backend| &**backend).enumerate();
-            self.turn(backends.filter(|(_, backend)| backend.weight > 0));
+            self.turn(backends.filter(|(_, backend)| backend.weight() > 0));
         }
     }
 }

@@ -29,7 +29,8 @@ pub struct Arguments {
     /// Policies to try [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub policy: Vec<String>,
-    /// Other proxies to run the same with, beside lbproxy: haproxy, nginx
+    /// Others to run the same with: haproxy and nginx in the place of lbproxy, wrk2 in that of loadgen (which takes 11
+    /// seconds a trial)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub against: Vec<String>,
     /// Rounds of everything; medians are taken over them [default: 2, with --full 3]

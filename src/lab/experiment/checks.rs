@@ -20,7 +20,24 @@ pub(super) fn all(tests: &[&Test], results: &Results) -> Vec<Check> {
             }
         }
     }
+    checks.extend(slow_backend(results));
     checks
+}
+
+/// Whoever looks at latencies must do far better with a slow backend than whoever looks at nothing.
+fn slow_backend(results: &Results) -> Option<Check> {
+    let p99_ms = |policy: &str| {
+        let figure = |sample: &Sample| Some(sample.load.as_ref()?.latency_us.p99 / 1000.0);
+        Some(results.spread("slow-backend", policy, figure)?.median)
+    };
+    let (aware, blind) = (p99_ms("peak_ewma")?, p99_ms("round_robin")?);
+    Some(Check {
+        test: "slow-backend".into(),
+        who: "peak_ewma".into(),
+        what: "its p99 is less than a quarter of round_robin's, in the median".into(),
+        holds: aware < blind / 4.0,
+        found: format!("{aware:.1} ms, {blind:.1} ms"),
+    })
 }
 
 fn of(test: &Test, sample: &Sample) -> Vec<Check> {
@@ -98,7 +115,7 @@ fn shares(test: &str, sample: &Sample, check: &impl Fn(&str, bool, String) -> Ch
         let what = format!("each backend's share is within {bound} points of its weight");
         checks.push(check(&what, furthest <= bound, format!("{furthest:.1} off")));
     }
-    if test == "slow-backend" && policy == "fewest_connections" {
+    if test == "slow-backend" && ["fewest_connections", "peak_ewma"].contains(&policy) {
         // A tenth of the speed deserves a 31st of the work: between that and half of a fair share is sane.
         let slow = shares.last().map_or(0.0, |share| share.0);
         checks.push(check(

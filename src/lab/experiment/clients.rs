@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::against::Generator;
 use super::commands::{Commands, argument};
 use super::company::Ground;
 use super::results::Transmissions;
 use super::tests::{Addresses, Work};
 use crate::lab::outcome::Outcome;
 use crate::lab::process::{Launch, Process};
+use crate::lab::wrk2;
 
 /// The file that is fetched.
 pub(super) const FILE_NAME: &str = "picture.bin";
@@ -24,18 +26,28 @@ const GRACE: Duration = Duration::from_secs(20);
 /// A client that runs.
 pub(super) struct Client {
     process: Process,
-    log: std::path::PathBuf,
+    log: PathBuf,
+    /// What it was told, if it is wrk2.
+    wrk2: Option<wrk2::Load>,
 }
 
 /// Starts all clients of a test at once.
 pub(super) fn start(
     work: Work,
+    generator: Generator,
     server: SocketAddr,
     seconds: f64,
     ground: &Ground,
     commands: &mut Commands,
 ) -> Result<Vec<Client>, String> {
+    let mut wrk2 = None;
     let launches: Vec<Launch> = match work {
+        Work::Load { clients, connections, rate_per_s, .. } if generator == Generator::Wrk2 => {
+            let load = wrk2::Load { server, connections, threads: 2, rate_per_s, seconds, timeout: TIMEOUT };
+            let launch = wrk2::launch(&load);
+            wrk2 = Some(load);
+            (0..clients).map(|_| launch.clone()).collect()
+        }
         Work::Load { clients, connections, rate_per_s, addresses } => (0..clients)
             .map(|number| {
                 let source = match addresses {
@@ -78,7 +90,8 @@ pub(super) fn start(
     let begin = |(number, launch): (usize, Launch)| {
         commands.add(&launch, number + 1 < count);
         let log = ground.folder.join(format!("client-{}.log", number + 1));
-        Ok(Client { process: Process::start(&launch, &ground.placement.load, &log)?, log })
+        let process = Process::start(&launch, &ground.placement.load, &log)?;
+        Ok(Client { process, log, wrk2: wrk2.clone() })
     };
     launches.into_iter().enumerate().map(begin).collect()
 }
@@ -91,7 +104,11 @@ impl Client {
     /// Waits for the end of a load generator.
     pub(super) fn outcome(self, seconds: f64) -> Result<Outcome, String> {
         let text = self.process.output(Duration::from_secs_f64(seconds) + GRACE);
-        let text = text.map_err(|error| format!("loadgen: {error}"))?;
+        let name = if self.wrk2.is_some() { "wrk2" } else { "loadgen" };
+        let text = text.map_err(|error| format!("{name}: {error}"))?;
+        if let Some(load) = &self.wrk2 {
+            return wrk2::parse(&text, load);
+        }
         let line = text.lines().find(|line| line.starts_with('{'));
         let line = line.ok_or_else(|| format!("loadgen printed no outcome: {:?}", text.trim()))?;
         serde_json::from_str(line).map_err(|error| format!("loadgen's outcome: {error}"))

@@ -12,6 +12,7 @@
 //! Backends, clients and lbproxy are this program itself, started under another name ([`programs`]): what is measured is
 //! what was built with it, and `cargo run --bin experiment` needs nothing else to be built.
 
+mod against;
 mod arguments;
 mod charts;
 mod checks;
@@ -36,13 +37,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 pub use arguments::Arguments;
 
+use self::against::Against;
 use self::commands::Commands;
 use self::plan::{Plan, Who};
 use self::results::{Machine, Results, Settings};
 use self::trial::Bench;
 use super::cpu::{self, Watch};
 use super::cpus::{Cpus, Placement};
-use super::peers::PEERS;
 use super::{process, usage};
 use crate::net::os;
 
@@ -59,8 +60,8 @@ pub fn run(arguments: &Arguments) -> Result<bool, String> {
         print!("{}", tests::list());
         return Ok(true);
     }
-    let (contestants, missing) = contestants(&arguments.against)?;
-    let plan = Plan::new(arguments, &contestants)?;
+    let against = Against::find(&arguments.against)?;
+    let plan = Plan::new(arguments, &against)?;
     os::raise_fd_limit();
     let out = folder(arguments.out.as_deref())?;
     process::end_all_on_signal().map_err(|error| format!("cannot handle signals: {error}"))?;
@@ -73,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, String> {
         settings: settings(arguments, &plan),
         tests: plan.tests.iter().map(|test| test.title()).collect(),
         contestants: plan.who.iter().map(Who::label).collect(),
-        missing,
+        missing: against.missing,
         ..Results::default()
     };
     let bar = progress(plan.total_ms());
@@ -99,21 +100,6 @@ fn settings(arguments: &Arguments, plan: &Plan) -> Settings {
         seconds: plan.seconds,
         command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
     }
-}
-
-/// Who is there of those asked for; and how to get the others.
-fn contestants(wanted: &[String]) -> Result<(Vec<&'static str>, Vec<String>), String> {
-    let (mut there, mut missing) = (vec!["lbproxy"], Vec::new());
-    for name in wanted {
-        let comparable = ["haproxy", "nginx"];
-        let peer = PEERS.iter().find(|peer| peer.name == name && comparable.contains(&peer.name));
-        let peer = peer.ok_or_else(|| format!("--against {name}: there is {}", comparable.join(" and ")))?;
-        match peer.find() {
-            Some(_) => there.push(peer.name),
-            None => missing.push(format!("{name} is not on PATH: {}", peer.hint)),
-        }
-    }
-    Ok((there, missing))
 }
 
 /// Makes the folder of a run; one that has something in it is not touched.

@@ -1,9 +1,11 @@
 //! What is run, in which order, and for how long.
 
+use super::against::{Against, Generator};
 use super::arguments::Arguments;
 use super::tests::{TESTS, Test};
 use crate::balance::policy;
 use crate::lab::peers::equivalent;
+use crate::lab::wrk2;
 
 /// What all trials together may take, in seconds, and what of it one trial takes besides its load: programs start and end.
 const QUICK_S: f64 = 75.0;
@@ -15,19 +17,21 @@ const SECONDS_MAX: f64 = 30.0;
 /// The scenario that is run without being asked for.
 const QUICK_SCENARIO: &str = "slow-backend";
 
-/// A proxy with a policy.
+/// A proxy with a policy, and what it is loaded by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Who {
     pub(super) proxy: &'static str,
     pub(super) policy: &'static str,
+    pub(super) generator: Generator,
 }
 
 impl Who {
     /// What it is called in tables.
     pub(super) fn label(&self) -> String {
-        match self.proxy {
-            "lbproxy" => self.policy.to_owned(),
-            other => format!("{other} {}", self.policy),
+        match (self.proxy, self.generator) {
+            ("lbproxy", Generator::Loadgen) => self.policy.to_owned(),
+            (_, Generator::Wrk2) => format!("wrk2 {}", self.policy),
+            (other, Generator::Loadgen) => format!("{other} {}", self.policy),
         }
     }
 }
@@ -58,20 +62,29 @@ pub(super) struct Plan {
 
 impl Plan {
     /// # Errors
-    /// A test or policy that is not there.
-    pub(super) fn new(arguments: &Arguments, proxies: &[&'static str]) -> Result<Plan, String> {
+    /// A test or policy that is not there, or too short a time.
+    pub(super) fn new(arguments: &Arguments, against: &Against) -> Result<Plan, String> {
         let tests = tests(arguments)?;
-        let who = who(arguments, proxies)?;
+        let who = who(arguments, against)?;
         let rounds = arguments.rounds.unwrap_or(if arguments.full { 3 } else { 2 });
         let trials = (tests.len() * who.len()) as f64 * f64::from(rounds);
         let timed = tests.iter().filter(|test| test.is_timed()).count().max(1) as f64;
         let budget_s = if arguments.full { FULL_S } else { QUICK_S } - trials * OVERHEAD_S;
         let share_s = budget_s / (timed * who.len() as f64 * f64::from(rounds));
-        let seconds = arguments.seconds.unwrap_or_else(|| share_s.clamp(SECONDS_MIN, SECONDS_MAX));
+        let least_s = if against.wrk2 { wrk2::SECONDS_MIN } else { SECONDS_MIN };
+        let seconds = arguments.seconds.unwrap_or_else(|| share_s.clamp(least_s, SECONDS_MAX));
+        if against.wrk2 && seconds < wrk2::SECONDS_MIN {
+            return Err(format!(
+                "--seconds {seconds}: with --against wrk2 it takes {} or more, because wrk2 measures nothing in its \
+                 first ten",
+                wrk2::SECONDS_MIN
+            ));
+        }
         let mut steps = Vec::new();
         for &test in &tests {
             for round in 1..=rounds {
-                steps.extend(who.iter().cloned().map(|who| Step { test, who, round, seconds }));
+                let able = who.iter().filter(|who| who.generator.can(test, who.policy)).cloned();
+                steps.extend(able.map(|who| Step { test, who, round, seconds }));
             }
         }
         Ok(Plan { tests, who, rounds, seconds, steps })
@@ -100,7 +113,7 @@ fn tests(arguments: &Arguments) -> Result<Vec<&'static Test>, String> {
     Ok(TESTS.iter().filter(is_wanted).collect())
 }
 
-fn who(arguments: &Arguments, proxies: &[&'static str]) -> Result<Vec<Who>, String> {
+fn who(arguments: &Arguments, against: &Against) -> Result<Vec<Who>, String> {
     if let Some(name) =
         arguments.policy.iter().find(|name| policy::names().all(|known| known != name.as_str()))
     {
@@ -109,10 +122,13 @@ fn who(arguments: &Arguments, proxies: &[&'static str]) -> Result<Vec<Who>, Stri
     }
     let is_wanted =
         |name: &&str| arguments.policy.is_empty() || arguments.policy.iter().any(|wanted| wanted == name);
-    let pairs = policy::names().filter(is_wanted).flat_map(|policy| {
-        let able =
-            proxies.iter().filter(move |&&proxy| proxy == "lbproxy" || equivalent(proxy, policy).is_some());
-        able.map(move |proxy| Who { proxy, policy })
-    });
-    Ok(pairs.collect())
+    let mut who = Vec::new();
+    for policy in policy::names().filter(is_wanted) {
+        let ours = |generator| Who { proxy: "lbproxy", policy, generator };
+        who.push(ours(Generator::Loadgen));
+        who.extend(against.wrk2.then(|| ours(Generator::Wrk2)));
+        let able = against.proxies.iter().filter(|proxy| equivalent(proxy, policy).is_some());
+        who.extend(able.map(|proxy| Who { proxy, policy, generator: Generator::Loadgen }));
+    }
+    Ok(who)
 }

@@ -72,6 +72,8 @@ pub(super) struct Sample {
     pub(super) who: String,
     pub(super) proxy: String,
     pub(super) policy: String,
+    /// What made the load: `loadgen`, or `wrk2`.
+    pub(super) generator: String,
     pub(super) round: u32,
     pub(super) seconds: f64,
     /// Why there is nothing to see.

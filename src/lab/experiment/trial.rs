@@ -71,6 +71,7 @@ impl Bench {
             who: step.who.label(),
             proxy: step.who.proxy.into(),
             policy: step.who.policy.into(),
+            generator: step.who.generator.name().into(),
             round: step.round,
             seconds: step.seconds,
             ..Sample::default()
@@ -107,7 +108,8 @@ impl Bench {
             sample.members = Some(members::compare(&answers, &members::ask(rest.listen, clients), &gone));
             return Ok(());
         }
-        let clients = clients::start(step.test.work, duty.listen, step.seconds, &ground, commands)?;
+        let clients =
+            clients::start(step.test.work, step.who.generator, duty.listen, step.seconds, &ground, commands)?;
         for (fraction, event) in step.test.events {
             wait_until(start + Duration::from_secs_f64(step.seconds * fraction));
             company.happen(*event, step.test, &ground, commands)?;

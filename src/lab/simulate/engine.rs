@@ -201,8 +201,8 @@ impl<'a> Engine<'a> {
         let held = self.working.remove(key);
         let latency_ns = at_ns - held.came_at_ns;
         self.counts.answered(latency_ns);
-        held.lease.succeeded();
         let (since, now) = (self.instant(held.came_at_ns), self.instant(at_ns));
+        held.lease.succeeded(now);
         self.fleet.observe(held.balancer, &held.lease, Sample::Answer, since, now);
         self.gauge.leave(held.position, at_ns);
         let backend = &mut self.backends[held.position];

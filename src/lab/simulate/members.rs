@@ -25,15 +25,10 @@ impl Member {
 
 /// A pool as it would be configured, with the proxy's own back-off.
 pub(super) fn pool(members: &[Member], base: Instant) -> Arc<Pool> {
-    let backend = |member: &Member| config::Backend {
-        name: member.name(),
-        // Nobody connects to it.
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
-        weight: member.weight,
-    };
-    let backends = members.iter().map(backend).collect();
-    let config =
-        config::Pool { name: "simulated".into(), policy: "", backends, sticky: None, max_load_percent: None };
+    // Nobody connects to it.
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let backend = |member: &Member| config::Backend::new(member.name(), nowhere, member.weight);
+    let config = config::Pool::new("simulated", "", members.iter().map(backend).collect());
     Arc::new(Pool::new(&config, &config::Timeouts::default(), base))
 }
 

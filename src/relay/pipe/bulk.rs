@@ -58,6 +58,7 @@ impl Pipe {
         most_bytes: usize,
         buffers: &mut BufferPool,
     ) -> Option<Filled> {
+        debug_assert!(most_bytes as u64 <= gate.unseen_bytes(), "what follows a message has to be seen");
         let duct = buffers.ducts.take()?;
         let outcome = source.splice_in(&duct, most_bytes);
         if let Ok(Some(count @ 1..)) = outcome {

@@ -10,7 +10,7 @@ use crate::net::Net;
 use crate::session::{Cause, Next, Reason};
 use crate::token::Side;
 
-/// What a client that finds no backend is asked to wait.
+/// What a client that finds no backend, or comes too often, is asked to wait: whatever the rate, it gives one in a second.
 const RETRY_AFTER_S: u32 = 1;
 
 impl<N: Net> Http<N> {
@@ -33,7 +33,7 @@ impl<N: Net> Http<N> {
             return self.cut_short(reason, ctx);
         }
         let facts = self.current.as_ref().map(|current| current.facts);
-        let keep_alive = !ctx.draining && facts.is_some_and(|facts| self.may_go_on(&facts));
+        let keep_alive = !ctx.is_leaving(self.frontend) && facts.is_some_and(|facts| self.may_go_on(&facts));
         self.record.started.get_or_insert(self.since);
         self.record.status = status;
         let reply = Reply {
@@ -41,7 +41,7 @@ impl<N: Net> Http<N> {
             json: facts.is_some_and(|facts| facts.wants_json),
             close: !keep_alive,
             head_only: facts.is_some_and(|facts| facts.method == Method::Head),
-            retry_after_s: (status == 503).then_some(RETRY_AFTER_S),
+            retry_after_s: matches!(status, 429 | 503).then_some(RETRY_AFTER_S),
         };
         ctx.scratch.clear();
         self.record.response_bytes = reply.write(&mut ctx.scratch) as u64;

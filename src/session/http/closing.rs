@@ -18,10 +18,11 @@ impl<N: Net> Http<N> {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         self.record.response_bytes = relay.content_bytes();
         let link = relay.link;
+        let pool = self.pool(ctx);
+        ctx.pools[pool].completed(&link.lease, self.record.status, ctx.now);
         // Bytes beyond the response belong to nothing that was asked.
         let extra = !self.down.unread().is_empty();
         self.down.drop_held(&mut ctx.buffers);
-        let pool = ctx.config.frontends[self.frontend].pool;
         // Another answer may be on its way if the backend took an unexpected body for a request.
         let is_in_step = self.current.as_ref().is_some_and(|current| {
             current.facts.method.defines_content() || current.body.content_bytes() == 0
@@ -122,7 +123,7 @@ impl<N: Net> Http<N> {
     /// does not matter.
     pub(super) fn note_wait(&self, link: &Link<N::Socket>, ctx: &mut Ctx<N>) {
         if self.awaits_response() {
-            let pool = ctx.config.frontends[self.frontend].pool;
+            let pool = self.pool(ctx);
             ctx.pools[pool].observe(link.lease.backend(), Sample::Wait, self.since, ctx.now);
         }
     }

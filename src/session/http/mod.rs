@@ -28,7 +28,7 @@ use self::record::Record;
 use super::connect::{Connect, Link, Seeker};
 use super::duplex::{Duplex, Verdict};
 use super::{Next, Reason};
-use crate::balance::Tried;
+use crate::balance::{Backend, Tried};
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::http::HeadLimits;
@@ -166,8 +166,8 @@ impl<N: Net> Http<N> {
     pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
         let timeouts = &ctx.config.timeouts;
         let wait = match &self.phase {
-            // While we drain, a client that has yet to say anything has the time of one that has begun.
-            Phase::Head if !self.head_has_begun() && !ctx.draining => timeouts.keep_alive,
+            // Where it is to leave, a client that has yet to say anything has the time of one that has begun.
+            Phase::Head if !self.head_has_begun() && !ctx.is_leaving(self.frontend) => timeouts.keep_alive,
             Phase::Head if !self.head_has_begun() => timeouts.keep_alive.min(timeouts.head),
             Phase::Head => timeouts.head,
             Phase::Seeking(connect) => return self.no_later_than_total(connect.deadline(), ctx),
@@ -199,6 +199,26 @@ impl<N: Net> Http<N> {
             if let Step::Stop(next) = step {
                 return next;
             }
+        }
+    }
+
+    /// The frontend it came in on.
+    pub fn frontend(&self) -> usize {
+        self.frontend
+    }
+
+    /// The pool that the present request was given to; without one, the one that the next will be.
+    pub fn pool(&self, ctx: &Ctx<N>) -> usize {
+        let of_request = self.current.as_ref().map(|current| current.seeker.pool);
+        of_request.unwrap_or_else(|| ctx.config.frontends[self.frontend].pool)
+    }
+
+    /// The backend that serves it now.
+    pub fn backend(&self) -> Option<&Backend> {
+        match &self.phase {
+            Phase::Relaying(relay) => Some(relay.link.lease.backend()),
+            Phase::Tunnel(duplex) => Some(duplex.backend()),
+            _ => None,
         }
     }
 

@@ -77,6 +77,7 @@ fn is_wanted() -> bool {
 impl<N: Net> Http<N> {
     /// The exchange is over: counts it, and writes its line.
     pub(super) fn write_record(&mut self, reason: Reason, ctx: &mut Ctx<N>) {
+        let pool = self.pool(ctx);
         let current = self.current.take();
         let mut record = std::mem::take(&mut self.record);
         let Some(started) = record.started else { return };
@@ -89,8 +90,7 @@ impl<N: Net> Http<N> {
             return;
         }
         let frontend = &ctx.config.frontends[self.frontend];
-        let backends = ctx.pools[frontend.pool].pool().backends();
-        let backend = record.backend.and_then(|id| backends.iter().find(|backend| backend.id == id));
+        let backend = record.backend.and_then(|id| ctx.pools[pool].backend(id));
         let entry = Entry {
             client: current.as_ref().map_or(self.peer.ip(), |current| current.seeker.client),
             method: record.text(0).unwrap_or_default(),

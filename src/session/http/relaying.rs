@@ -1,7 +1,5 @@
 //! A request on its way: a backend is found, the request written, and, where that is safe, written again to another.
 
-use std::io;
-
 use super::{Connect, Current, Http, Phase, Relay, Step};
 use crate::ctx::Ctx;
 use crate::http::exchange::{self, Event};
@@ -109,9 +107,10 @@ impl<N: Net> Http<N> {
     }
 
     /// The backend's connection ended before a byte of its answer.
-    pub(super) fn lost(&mut self, error: Option<&io::Error>, ctx: &mut Ctx<N>) -> Step {
+    pub(super) fn lost(&mut self, cause: Cause, ctx: &mut Ctx<N>) -> Step {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         let Some(current) = &mut self.current else { return Step::On };
+        let current_pool = current.seeker.pool;
         let Relay { link, connected, .. } = relay;
         let may_repeat = match self.up.kept_bytes() {
             Some(0) => true,
@@ -126,12 +125,39 @@ impl<N: Net> Http<N> {
             return self.seek_fresh(link, ctx);
         }
         self.note_wait(&link, ctx);
+        if !link.reused {
+            ctx.pools[current_pool].erred(&link.lease, ctx.now);
+        }
         link.close(ctx);
         if may_repeat {
             return self.seek_again(ctx);
         }
-        let cause = error.map_or(Cause::Incomplete, |error| Cause::Broken(error.kind()));
         self.answer(502, Reason::peer(Side::Backend, cause), ctx)
+    }
+
+    /// Checks have given the backend up, and nobody is to wait for it.
+    pub fn abandon(&mut self, ctx: &mut Ctx<N>) -> Next {
+        let step = match &self.phase {
+            Phase::Relaying(relay) if !relay.heard => self.lost(Cause::BackendDown, ctx),
+            Phase::Relaying(_) => self.cut_short(Reason::proxy(Cause::BackendDown), ctx),
+            Phase::Tunnel(_) => {
+                // Only a reset tells that this is not the end.
+                self.client.reset_on_close();
+                Step::close(Reason::proxy(Cause::BackendDown))
+            }
+            _ => Step::On,
+        };
+        match step {
+            Step::On => self.turn(ctx),
+            Step::Stop(next) => next,
+        }
+    }
+
+    /// The backend gave no answer, or not all of it.
+    pub(super) fn note_error(&self, ctx: &Ctx<N>) {
+        if let (Phase::Relaying(relay), Some(current)) = (&self.phase, &self.current) {
+            ctx.pools[current.seeker.pool].erred(&relay.link.lease, ctx.now);
+        }
     }
 
     /// Gives a connection that was closed while it waited another chance, as a new one.
@@ -172,6 +198,9 @@ impl<N: Net> Http<N> {
         } else {
             (504, Cause::BodyTimeout)
         };
+        if status == 504 {
+            self.note_error(ctx);
+        }
         if self.exchange.is_unanswered() {
             self.answer(status, Reason::proxy(cause), ctx)
         } else {

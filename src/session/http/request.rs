@@ -16,6 +16,9 @@ use crate::relay::Filled;
 use crate::session::{Cause, Next, Reason};
 use crate::token::Side;
 
+/// The client comes more often than it may.
+const TOO_OFTEN: Refusal = Refusal::new(429, "rate_limited");
+
 impl<N: Net> Http<N> {
     /// Reads until a head is complete, refused, or late.
     pub(super) fn read_head(&mut self, ctx: &mut Ctx<N>) -> Step {
@@ -29,7 +32,7 @@ impl<N: Net> Http<N> {
             }
             let begins = !self.head_has_begun();
             // Whoever waits for nothing but another request need not wait while we drain; one may be here already.
-            let leaving = ctx.draining && self.served && begins;
+            let leaving = ctx.draining && !ctx.gently && self.served && begins;
             if !self.client.readable() && !leaving {
                 return self.await_head(ctx);
             }
@@ -75,20 +78,14 @@ impl<N: Net> Http<N> {
         request.forward(&mut ctx.scratch, &how);
         let (len, facts) = (request.len, request.facts);
         let client = if how.trusted { request.client(peer, trusts) } else { peer };
-        let cookie = sticky_key(&request, frontend.pool, ctx);
+        let pool = frontend.route(request.host, request.path_and_query());
+        let cookie = sticky_key(&request, pool, ctx);
         let record = Record::new(&request, ctx.now, &mut ctx.spare_texts);
         self.up.replace(len, &ctx.scratch, &mut ctx.buffers);
-        let seeker = Seeker {
-            id: self.id,
-            pool: frontend.pool,
-            client,
-            preferred: cookie,
-            reuse: true,
-            budgeted: true,
-        };
+        let seeker = Seeker { id: self.id, pool, client, preferred: cookie, reuse: true, budgeted: true };
         // What is sent may have to be sent again, until the backend has said something.
         self.up.keep();
-        ctx.pools[frontend.pool].note_request();
+        ctx.pools[pool].note_request();
         ctx.metrics.requests += 1;
         (self.served, self.record) = (true, record);
         self.exchange = Exchange::default();
@@ -98,6 +95,12 @@ impl<N: Net> Http<N> {
         self.current = Some(Current { facts, seeker, body, tried: Tried::default(), cookie });
         self.phase = Phase::Seeking(Connect::default());
         self.since = ctx.now;
+        if let Some(clients) = &ctx.clients[self.frontend]
+            && let Err(excess) = clients.may_come(client, ctx.now)
+        {
+            clients.note_refusal(client, excess, &ctx.config.frontends[self.frontend].name, ctx.now);
+            return Err(TOO_OFTEN);
+        }
         match (facts.framing, ctx.config.limits.body_bytes) {
             (Framing::Length(length), Some(most)) if length > most => Err(BODY_TOO_LARGE),
             _ => Ok(true),

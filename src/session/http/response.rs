@@ -79,8 +79,10 @@ impl<N: Net> Http<N> {
                 }
                 Filled::Nothing => {}
                 Filled::Full => return Err(self.bad_answer(Cause::Refused("head_too_large"), ctx)),
-                Filled::Ended if !*heard => return Err(self.lost(None, ctx)),
-                Filled::Broke(error) if !*heard => return Err(self.lost(Some(&error), ctx)),
+                Filled::Ended if !*heard => return Err(self.lost(Cause::Incomplete, ctx)),
+                Filled::Broke(error) if !*heard => {
+                    return Err(self.lost(Cause::Broken(error.kind()), ctx));
+                }
                 Filled::Ended => return Err(self.bad_answer(Cause::Incomplete, ctx)),
                 Filled::Broke(error) => return Err(self.bad_answer(Cause::Broken(error.kind()), ctx)),
             }
@@ -113,7 +115,7 @@ impl<N: Net> Http<N> {
         } else if facts.is_interim() {
             (Head::Interim, Connection::Implied)
         } else {
-            let last = ctx.draining || framing == Framing::UntilClose;
+            let last = ctx.is_leaving(self.frontend) || framing == Framing::UntilClose;
             self.exchange.step(Event::ResponseHead { keep_alive: facts.keep_alive, last });
             let backend_key = relay.link.lease.backend().key;
             if current.cookie != Some(backend_key) {
@@ -127,11 +129,11 @@ impl<N: Net> Http<N> {
             response.forward(&mut ctx.scratch, &Forward { framing, connection, cookie: cookie.as_deref() });
         }
         self.down.replace(len, &ctx.scratch, &mut ctx.buffers);
-        relay.link.lease.succeeded();
+        let pool = &mut ctx.pools[current.seeker.pool];
+        pool.answered(&relay.link.lease, facts.status, ctx.now);
         // One that does not wait for the whole request says nothing about the time that one takes.
         if awaited && !matches!(head, Head::Interim) {
             let sample = if facts.status < 500 { Sample::Answer } else { Sample::Failure };
-            let pool = &mut ctx.pools[current.seeker.pool];
             pool.observe(relay.link.lease.backend(), sample, self.since, ctx.now);
         }
         if matches!(head, Head::Final) {
@@ -157,8 +159,12 @@ impl<N: Net> Http<N> {
                 Err(self.finish_exchange(ctx))
             }
             Progress::SinkBroke(error) => Err(Step::close(Reason::broken(Side::Client, &error))),
-            Progress::SourceBroke(error) => Err(self.cut_short(Reason::broken(Side::Backend, &error), ctx)),
+            Progress::SourceBroke(error) => {
+                self.note_error(ctx);
+                Err(self.cut_short(Reason::broken(Side::Backend, &error), ctx))
+            }
             Progress::Refused(refusal) => {
+                self.note_error(ctx);
                 Err(self.cut_short(Reason::peer(Side::Backend, Cause::Refused(refusal.why)), ctx))
             }
         }
@@ -169,6 +175,8 @@ impl<N: Net> Http<N> {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         self.up.forget(&mut ctx.buffers);
         // The head is on its way, and all before it is out.
+        let pool = self.current.as_ref().map(|current| &ctx.pools[current.seeker.pool]);
+        pool.inspect(|pool| pool.completed(&relay.link.lease, self.record.status, ctx.now));
         self.record.before_bytes = self.down.moved_bytes() + self.down.owed_bytes() as u64;
         let (up, down) = (std::mem::take(&mut self.up), std::mem::take(&mut self.down));
         self.phase = Phase::Tunnel(Box::new(Duplex::continued(relay.link, up, down, ctx.now)));
@@ -177,6 +185,7 @@ impl<N: Net> Http<N> {
 
     /// What the backend says is not an answer that could be passed on.
     fn bad_answer(&mut self, cause: Cause, ctx: &mut Ctx<N>) -> Step {
+        self.note_error(ctx);
         self.answer(502, Reason::peer(Side::Backend, cause), ctx)
     }
 }

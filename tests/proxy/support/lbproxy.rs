@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::process::Command;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tempfile::TempDir;
 
 use super::{LBPROXY, Program, Scripted, connect, connect_from, proc, wait_until};
 
@@ -16,6 +18,8 @@ use super::{LBPROXY, Program, Scripted, connect, connect_from, proc, wait_until}
 pub(crate) struct Proxy {
     program: Program,
     sockets_at_rest: usize,
+    /// Its configuration file, if it has one.
+    folder: Option<TempDir>,
     /// Where it listens, in the order of the configuration.
     pub(crate) listening: Vec<SocketAddr>,
 }
@@ -45,13 +49,58 @@ impl Proxy {
         Proxy::start(&format!("{arguments}{backends}"))
     }
 
+    /// Starts it with a configuration file that says this, and waits until it listens on so many addresses.
+    pub(crate) fn configured(text: &str, addresses: usize) -> Proxy {
+        Proxy::configured_as(&mut Command::new(LBPROXY), text, addresses)
+    }
+
+    /// The same for a command that starts it.
+    pub(crate) fn configured_as(command: &mut Command, text: &str, addresses: usize) -> Proxy {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lbproxy.toml");
+        fs::write(&file, text).unwrap();
+        let proxy = Proxy::spawn(command.arg("--config").arg(&file), addresses);
+        Proxy { folder: Some(folder), ..proxy }
+    }
+
+    /// Puts another text into its configuration file.
+    pub(crate) fn rewrite(&self, text: &str) {
+        let folder = self.folder.as_ref().expect("it has a file").path();
+        // As editors do it: what reads the file finds the old text, or the new one.
+        fs::write(folder.join("new"), text).unwrap();
+        fs::rename(folder.join("new"), folder.join("lbproxy.toml")).unwrap();
+    }
+
+    /// Lets it read this, and waits until it has.
+    pub(crate) fn reload(&self, text: &str) {
+        self.rewrite(text);
+        self.reload_as_it_is("reloaded: ");
+    }
+
+    /// Lets it read its file again, and waits until it says how that went.
+    pub(crate) fn reload_as_it_is(&self, outcome: &str) {
+        let count = |lines: Vec<String>| {
+            lines
+                .iter()
+                .filter(|line| {
+                    line.trim_end_matches('s').ends_with(" change") || line.contains("] not reloaded")
+                })
+                .count()
+        };
+        let before = count(self.stderr.so_far());
+        self.signal(Signal::HUP);
+        wait_until("the end of a reload", || count(self.stderr.so_far()) > before);
+        let last = self.stderr.so_far();
+        assert!(last.iter().any(|line| line.contains(outcome)), "{outcome}: {last:?}");
+    }
+
     /// Starts this command, and waits until it listens on so many addresses.
     pub(crate) fn spawn(command: &mut Command, addresses: usize) -> Proxy {
         let program = Program::start(command);
         let listening = program.stderr.wait_for_many("listening on", addresses, |line| {
             line.split_once("] listening on ")?.1.parse().ok()
         });
-        Proxy { sockets_at_rest: proc::sockets(program.pid()), program, listening }
+        Proxy { sockets_at_rest: proc::sockets(program.pid()), program, listening, folder: None }
     }
 
     /// Where clients reach it.
@@ -142,6 +191,11 @@ impl Proxy {
     /// Waits for its end, and returns its exit code.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.program.ended().code
+    }
+
+    /// The same, though the process that has taken over still writes where it did.
+    pub(crate) fn exit_code_alone(&mut self) -> Option<i32> {
+        self.program.exit_code()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Programs that end with the test, peers that the test plays itself, and waiting that is always for something.
 
+mod hosts;
 mod lbproxy;
 mod peers;
 mod proc;
@@ -12,8 +13,11 @@ use std::time::Duration;
 
 use ::lbproxy::net::os::now;
 
+pub(crate) use self::hosts::Hosts;
 pub(crate) use self::lbproxy::{Access, Proxy};
-pub(crate) use self::peers::{Blackhole, Refusing, Scripted, Served, greeter, serve};
+pub(crate) use self::peers::{
+    Blackhole, Refusing, Scripted, Served, greeter, greeter_on, on_one_port, serve, serve_on,
+};
 pub(crate) use self::program::{Ended, Program, finish, run};
 pub(crate) use self::streams::*;
 

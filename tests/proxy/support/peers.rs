@@ -99,9 +99,26 @@ impl Served {
 }
 
 pub(crate) fn serve(handle: impl Fn(TcpStream) + Clone + Send + 'static) -> Served {
-    let (socket, address) = bound();
+    let (socket, _) = bound();
     socket.listen(LONG_QUEUE).unwrap();
-    let listener = TcpListener::from(socket);
+    serve_on(socket.into(), handle)
+}
+
+/// Listeners on one port of each of these addresses, as a name of several has them.
+pub(crate) fn on_one_port<const N: usize>(addresses: [[u8; 4]; N]) -> [TcpListener; N] {
+    wait_for("a port that is free everywhere", || {
+        let first = TcpListener::bind(SocketAddr::from((addresses[0], 0))).ok()?;
+        let port = first.local_addr().ok()?.port();
+        let others =
+            addresses[1..].iter().map(|address| TcpListener::bind(SocketAddr::from((*address, port))).ok());
+        let all: Option<Vec<_>> = std::iter::once(Some(first)).chain(others).collect();
+        all?.try_into().ok()
+    })
+}
+
+/// The same as [`serve`], where these clients come in.
+pub(crate) fn serve_on(listener: TcpListener, handle: impl Fn(TcpStream) + Clone + Send + 'static) -> Served {
+    let address = listener.local_addr().unwrap();
     let accepted = Arc::new(AtomicUsize::new(0));
     let counter = accepted.clone();
     std::thread::spawn(move || {
@@ -116,10 +133,19 @@ pub(crate) fn serve(handle: impl Fn(TcpStream) + Clone + Send + 'static) -> Serv
 
 /// A backend that says its name, a letter, and stays until the client leaves.
 pub(crate) fn greeter(name: char) -> Served {
-    serve(move |mut stream| {
+    serve(greet(name))
+}
+
+/// The same, where these clients come in.
+pub(crate) fn greeter_on(listener: TcpListener, name: char) -> Served {
+    serve_on(listener, greet(name))
+}
+
+fn greet(name: char) -> impl Fn(TcpStream) + Clone + Send + 'static {
+    move |mut stream| {
         // A client may be gone before it is greeted, and need not leave politely.
         if stream.write_all(&[name as u8]).is_ok() {
             let _ = std::io::copy(&mut stream, &mut std::io::sink());
         }
-    })
+    }
 }

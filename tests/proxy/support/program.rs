@@ -56,9 +56,15 @@ impl Program {
 
     /// Waits until it ends by itself.
     pub(crate) fn ended(&mut self) -> Ended {
-        let status: ExitStatus = wait_for("the program's end", || self.child.try_wait().unwrap());
+        let code = self.exit_code();
         let (stdout, stderr) = (self.stdout.all(), self.stderr.all());
-        Ended { code: status.code(), stdout, stderr }
+        Ended { code, stdout, stderr }
+    }
+
+    /// The same, though others that it has started may go on, and write where it did.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let status: ExitStatus = wait_for("the program's end", || self.child.try_wait().unwrap());
+        status.code()
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Request {
     pub written: bool,
     /// Backends that heard of it, and those that took it for complete.
     pub arrivals: u32,
+    /// Backends that were sent at least its start, by number.
+    pub sent_to: Vec<usize>,
     pub completions: u32,
     /// Its client has the whole answer: the status, and the length of the content.
     pub answered: Option<(u16, usize)>,
@@ -136,6 +138,7 @@ impl Request {
             body: Vec::new(),
             written: false,
             arrivals: 0,
+            sent_to: Vec::new(),
             completions: 0,
             answered: None,
         };

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use lbproxy::config::{Config, Limits, Mode, Sticky, Timeouts};
 
 use super::super::knobs::{Knobs, Mood, log_uniform, sometimes};
+use super::super::operation::Operation;
 
 /// The longest wait that a peer allows itself.
 const LONG_PAUSE_US: u64 = 8_000_000;
@@ -131,7 +132,7 @@ pub fn draw(rng: &mut Rng) -> Knobs {
         }
         2 => {
             // Bodies that take many turns, with more to be had after each.
-            (knobs.buffer_bytes, knobs.turn_bytes) = (2_048, 2_048);
+            (knobs.buffer_bytes, knobs.turn_bytes) = (2_048, 2_048 * rng.usize(1..=4));
             (knobs.receive_capacity, knobs.send_capacity, knobs.segment_bytes) = (32_768, 32_768, 32_768);
             (http.content_bytes, knobs.clients) = (16_000, knobs.clients.min(2));
             if !http.calm {
@@ -159,5 +160,7 @@ pub fn draw(rng: &mut Rng) -> Knobs {
         knobs.connect_exhausted /= 4;
     }
     knobs.http = Some(http);
+    // Once more: what is calm shall stay so.
+    knobs.operation = Operation::draw(rng, &knobs);
     knobs
 }

@@ -72,6 +72,7 @@ impl World {
         let before = wire.last_request.replace(id);
         if before != Some(id) {
             wire.heard_before = heard;
+            self.book.requests[id].sent_to.extend(wire.backend);
         }
         if before.is_none_or(|before| before == id) {
             return;

@@ -134,6 +134,12 @@ fn request(world: &World, wire: &Wire, client: &Client, place: usize, lines: &Li
     let request = &world.book.requests[id];
     let line = lines.by_id.get(&id);
     assert!(request.arrivals == 0 || line.is_some(), "request {id} reached a backend and left no line");
+    if let Some(line) = line
+        && line.field("ended_by") == "backend"
+    {
+        let sent_to: Vec<String> = request.sent_to.iter().map(|number| format!("b{number}")).collect();
+        assert!(sent_to.iter().any(|name| name == line.field("backend")), "sent to {sent_to:?}: {line:?}");
+    }
     match (request.answered, line) {
         (Some((status, bytes)), Some(line)) => {
             assert_eq!(status, line.status(), "request {id}: {line:?}");
@@ -202,7 +208,8 @@ fn ends_in_reset(line: &Line, old: bool) -> bool {
 fn nobody_waits_for_ever(world: &World, wire: &Wire, client: &Client, knobs: &HttpKnobs) {
     let silence = wire.dropped_at.saturating_sub(wire.moved_at);
     let told = wire.fin_at.is_some();
-    let most = if told { LINGER_MAX + SLACK } else { knobs.patience(CONNECT_TIMEOUT) };
+    let queue = world.knobs.operation.as_ref().map_or(Duration::ZERO, |operation| operation.queue_timeout);
+    let most = if told { LINGER_MAX + SLACK } else { knobs.patience(CONNECT_TIMEOUT) + queue * 4 };
     // A tunnel has the time limits of TCP.
     let asks_for_tunnel = client.script.iter().any(|id| world.book.requests[*id].upgrade);
     assert!(asks_for_tunnel || silence <= most, "{silence:?} of silence towards {}", wire.address);
