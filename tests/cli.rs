@@ -125,6 +125,16 @@ fn numbers_of_flags_override_those_of_the_file_and_leave_the_others() {
 }
 
 #[test]
+fn numbers_of_flags_override_what_a_frontend_has_of_its_own() {
+    let file = "[[frontend]]\nport = 1\nmode = 'http'\ntimeouts = { idle_timeout_ms = 5, connect_timeout_ms = 6 }\n\
+                limits = { max_fields = 7, max_body_bytes = 8 }\n[pool.web]\nbackends = [{ address = '10.0.0.1:80' }]\n";
+    let run = with_file(file, "--idle-timeout-ms 9 --max-fields 10", run);
+    let (timeouts, limits) = (run.config.timeouts_of(0), run.config.limits_of(0));
+    assert_eq!((timeouts.idle.as_millis(), timeouts.connect.as_millis()), (9, 6));
+    assert_eq!((limits.fields, limits.body_bytes), (10, Some(8)));
+}
+
+#[test]
 fn every_number_has_a_flag_of_its_name_that_overrides_it() {
     let (text, _) = printed("--backend 10.0.0.1:80 --check");
     let defaults: toml::Table = toml::from_str(&text).unwrap();

@@ -84,7 +84,7 @@ proptest! {
     /// Bytes cut out of the example and others put in: whatever comes of it, it is a configuration or one line.
     #[test]
     fn no_damage_to_a_file_causes_a_panic_or_a_second_line(
-        at in 0_usize..7400, cut in 0_usize..40, paste in r#"([a-z_]{0,6}|[\[\]{}="'.,\n0-9 -]{0,6}|\PC{0,3})"#,
+        at in 0_usize..12_000, cut in 0_usize..40, paste in r#"([a-z_]{0,6}|[\[\]{}="'.,\n0-9 -]{0,6}|\PC{0,3})"#,
     ) {
         let example = fs::read_to_string(example_path()).unwrap();
         let head: String = example.chars().take(at).collect();
@@ -133,6 +133,20 @@ fn collect_keys(table: &toml::Table, keys: &mut Vec<String>) {
         };
         inner.iter().filter_map(toml::Value::as_table).for_each(|table| collect_keys(table, keys));
     }
+}
+
+#[test]
+fn a_frontend_has_what_it_says_of_its_own_and_the_rest_from_everybody() {
+    let text = "[timeouts]\nidle_timeout_ms = 7000\nbody_timeout_ms = 8000\n[limits]\nmax_fields = 9\n\
+                [[frontend]]\nname = 'own'\nport = 8080\nmode = 'http'\ntimeouts = { body_timeout_ms = 5 }\n\
+                limits = { max_body_bytes = 6 }\n[[frontend]]\nname = 'plain'\nport = 8081\n\
+                [pool.web]\nbackends = [{ address = '127.0.0.1:9001' }]\n";
+    let config = load_text(text).unwrap().config;
+    let of = |frontend| {
+        let (timeouts, limits) = (config.timeouts_of(frontend), config.limits_of(frontend));
+        (timeouts.idle.as_millis(), timeouts.body.as_millis(), limits.fields, limits.body_bytes)
+    };
+    assert_eq!((of(0), of(1)), ((7000, 5, 9, Some(6)), (7000, 8000, 9, None)));
 }
 
 #[test]

@@ -83,13 +83,26 @@ impl Config {
         new.limits.buffer_bytes = self.limits.buffer_bytes;
         new.limits.max_pipes = self.limits.max_pipes;
         new.timeouts.keepalive = self.timeouts.keepalive;
+        for frontend in &mut new.frontends {
+            // What these have of everybody's is as everybody has it.
+            if let Some(own) = &mut frontend.limits {
+                own.buffer_bytes = self.limits.buffer_bytes;
+                own.max_pipes = self.limits.max_pipes;
+            }
+            if let Some(own) = &mut frontend.timeouts {
+                own.keepalive = self.timeouts.keepalive;
+            }
+        }
         let left = lines(&new, &wanted);
         let room = number::HEAD_ROOM_BYTES as usize;
         let reads_heads = new.frontends.iter().any(|frontend| frontend.mode == super::Mode::Http);
-        if reads_heads && new.limits.head_bytes + room > new.limits.buffer_bytes {
+        let own = new.frontends.iter().filter_map(|frontend| frontend.limits.as_ref());
+        let largest = own.chain([&new.limits]).map(|limits| limits.head_bytes).max().unwrap_or_default();
+        if reads_heads && largest + room > new.limits.buffer_bytes {
             return Err(format!(
-                "limits.max_head_bytes: {} does not fit into buffer_bytes, {}, which cannot change while it runs: restart it",
-                new.limits.head_bytes, new.limits.buffer_bytes
+                "limits.max_head_bytes: {largest} does not fit into buffer_bytes, {}, which cannot change while it runs: \
+                 restart it",
+                new.limits.buffer_bytes
             ));
         }
         Ok((new, left))

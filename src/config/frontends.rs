@@ -27,7 +27,15 @@ pub(super) fn resolve_frontends(raw: &[RawFrontend], pools: &[&str]) -> Result<V
         let forwarded = resolve_forwarded(raw, &path, mode)?;
         let routes = routes::resolve_routes(&raw.routes, &path, mode, pools)?;
         let clients = resolve_client_limits(raw, &path)?;
-        frontends.push(Frontend { name, listen, pool, routes, clients, mode, trusted_proxies, forwarded });
+        frontends.push(Frontend {
+            listen,
+            routes,
+            clients,
+            mode,
+            trusted_proxies,
+            forwarded,
+            ..Frontend::new(&name, pool)
+        });
     }
     Ok(frontends)
 }

@@ -21,6 +21,7 @@ mod name;
 mod names;
 mod number;
 mod overrides;
+mod own;
 mod pools;
 mod raw;
 mod render;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::error::{ConfigError, Place};
 use super::key_path::KeyPath;
 use super::raw::{Raw, RawBackend, RawFrontend, RawLimits, RawPool, RawTimeouts};
-use super::{number, suggest};
+use super::{number, own, suggest};
 
 /// What the one frontend and the one pool are called when flags alone make them.
 const DEFAULT_NAME: &str = "default";
@@ -92,6 +92,9 @@ impl Overrides {
         flags.set_number(&KeyPath::root(), number::WORKERS.key, &mut raw.workers, self.workers);
         self.apply_timeouts(&mut raw.timeouts, &mut flags);
         self.apply_limits(&mut raw.limits, &mut flags);
+        for frontend in &mut raw.frontend {
+            own::give_way(frontend, &self.timeouts, &self.limits);
+        }
         let access_format = KeyPath::root().key("log").key("access_format");
         flags.set_text(access_format, "--access-format", &mut raw.log.access_format, &self.access_format);
         self.apply_frontend(&mut raw.frontend, &mut flags)?;

@@ -85,6 +85,40 @@ pub(super) struct RawFrontend {
     pub(super) burst_per_client: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) routes: Vec<RawRoute>,
+    #[serde(skip_serializing_if = "is_empty")]
+    pub(super) timeouts: RawOwnTimeouts,
+    #[serde(skip_serializing_if = "is_empty")]
+    pub(super) limits: RawOwnLimits,
+}
+
+/// `[frontend.timeouts]`: those of [`RawTimeouts`] that clients of one frontend may have otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RawOwnTimeouts {
+    pub(super) connect_timeout_ms: Option<i64>,
+    pub(super) idle_timeout_ms: Option<i64>,
+    pub(super) half_close_timeout_ms: Option<i64>,
+    pub(super) head_timeout_ms: Option<i64>,
+    pub(super) body_timeout_ms: Option<i64>,
+    pub(super) response_timeout_ms: Option<i64>,
+    pub(super) keep_alive_timeout_ms: Option<i64>,
+    pub(super) request_timeout_ms: Option<i64>,
+}
+
+/// `[frontend.limits]`: those of [`RawLimits`] that clients of one frontend may have otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RawOwnLimits {
+    pub(super) connect_attempts: Option<i64>,
+    pub(super) max_head_bytes: Option<i64>,
+    pub(super) max_target_bytes: Option<i64>,
+    pub(super) max_fields: Option<i64>,
+    pub(super) max_body_bytes: Option<i64>,
+}
+
+/// Whether a table says nothing, and need not be written.
+fn is_empty<T: Default + PartialEq>(table: &T) -> bool {
+    *table == T::default()
 }
 
 /// One entry of `routes`.

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::raw::{
-    Raw, RawBackend, RawFrontend, RawHealth, RawLimits, RawLog, RawPool, RawRoute, RawTimeouts,
+    Raw, RawBackend, RawFrontend, RawHealth, RawLimits, RawLog, RawOwnLimits, RawOwnTimeouts, RawPool,
+    RawRoute, RawTimeouts,
 };
 use super::{Backend, Check, Config, Frontend, Health, Limits, Mode, Pool, Route, Timeouts, health, word};
 
@@ -76,6 +77,33 @@ fn raw_frontend(frontend: &Frontend, pools: &[Pool]) -> RawFrontend {
         rate_per_client_per_s: integer(frontend.clients.rate_per_s),
         burst_per_client: integer(frontend.clients.burst).filter(|_| frontend.clients.rate_per_s > 0),
         routes: frontend.routes.iter().map(|route| raw_route(route, pools)).collect(),
+        timeouts: frontend.timeouts.as_ref().map(|own| raw_own_timeouts(own, http)).unwrap_or_default(),
+        limits: frontend.limits.as_ref().map(|own| raw_own_limits(own, http)).unwrap_or_default(),
+    }
+}
+
+fn raw_own_timeouts(own: &Timeouts, http: bool) -> RawOwnTimeouts {
+    let of_http = |timeout: Duration| millis(timeout).filter(|_| http);
+    RawOwnTimeouts {
+        connect_timeout_ms: millis(own.connect),
+        idle_timeout_ms: millis(own.idle),
+        half_close_timeout_ms: millis(own.half_close),
+        head_timeout_ms: of_http(own.head),
+        body_timeout_ms: of_http(own.body),
+        response_timeout_ms: of_http(own.response),
+        keep_alive_timeout_ms: of_http(own.keep_alive),
+        request_timeout_ms: of_http(own.request.unwrap_or_default()),
+    }
+}
+
+fn raw_own_limits(own: &Limits, http: bool) -> RawOwnLimits {
+    let of_http = |bytes: u64| integer(bytes).filter(|_| http);
+    RawOwnLimits {
+        connect_attempts: integer(own.connect_attempts),
+        max_head_bytes: of_http(own.head_bytes as u64),
+        max_target_bytes: of_http(own.target_bytes as u64),
+        max_fields: of_http(own.fields as u64),
+        max_body_bytes: of_http(own.body_bytes.unwrap_or_default()),
     }
 }
 

@@ -6,7 +6,7 @@ use super::error::Problem;
 use super::key_path::KeyPath;
 use super::raw::{Raw, RawLimits, RawTimeouts};
 use super::{
-    Config, Host, Limits, Log, Mode, Timeouts, frontends, health, name, number, pools, sticky, word,
+    Config, Host, Limits, Log, Mode, Timeouts, frontends, health, name, number, own, pools, sticky, word,
 };
 
 /// Descriptors kept for what is not a connection: standard streams, epoll, wakers, the log, a resolver's socket.
@@ -29,7 +29,7 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
     for name in &pool_names {
         name::check_name(name, &root.key("pool").key(name))?;
     }
-    let frontends = frontends::resolve_frontends(&raw.frontend, &pool_names)?;
+    let mut frontends = frontends::resolve_frontends(&raw.frontend, &pool_names)?;
 
     let mut warnings = Vec::new();
     frontends::warn_if_all_are_trusted(&frontends, &mut warnings);
@@ -43,7 +43,12 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
         warnings.push(Problem::new(&root.key("limits").key(number::BACKLOG.key), what));
     }
     if frontends.iter().any(|frontend| frontend.mode == Mode::Http) {
-        check_room_for_heads(&limits)?;
+        check_room_for_heads(&limits, &root.key("limits"))?;
+    }
+    for (index, (frontend, raw)) in frontends.iter_mut().zip(&raw.frontend).enumerate() {
+        let path = root.key("frontend").index(index);
+        frontend.timeouts = own::resolve_timeouts(&raw.timeouts, &timeouts, &path, frontend.mode)?;
+        frontend.limits = own::resolve_limits(&raw.limits, &limits, &path, frontend.mode)?;
     }
     let access_format =
         word::resolve(raw.log.access_format.as_deref(), &root.key("log").key("access_format"))?;
@@ -160,18 +165,27 @@ fn resolve_head_bytes(
     let head_bytes = raw.max_head_bytes.unwrap_or(fitting);
     let target_bytes = raw.max_target_bytes.unwrap_or(target.default.min(head_bytes));
     let resolved = (head.resolve(table, Some(head_bytes))?, target.resolve(table, Some(target_bytes))?);
-    if target_bytes > head_bytes {
-        let what = format!(
-            "{target_bytes} is more than max_head_bytes, {head_bytes}: lower it, or raise max_head_bytes"
-        );
-        return Err(Problem::new(&table.key(target.key), what));
-    }
+    check_target_in_head(resolved.1, resolved.0, table)?;
     Ok(resolved)
 }
 
+/// A head holds its target.
+pub(super) fn check_target_in_head(
+    target_bytes: usize,
+    head_bytes: usize,
+    table: &KeyPath,
+) -> Result<(), Problem> {
+    if target_bytes <= head_bytes {
+        return Ok(());
+    }
+    let what = format!(
+        "{target_bytes} is more than max_head_bytes, {head_bytes}: lower it, or raise max_head_bytes"
+    );
+    Err(Problem::new(&table.key(number::MAX_TARGET_BYTES.key), what))
+}
+
 /// In HTTP mode a head stays in its buffer until it is complete.
-fn check_room_for_heads(limits: &Limits) -> Result<(), Problem> {
-    let table = KeyPath::root().key("limits");
+pub(super) fn check_room_for_heads(limits: &Limits, table: &KeyPath) -> Result<(), Problem> {
     let (buffer_bytes, head_bytes) = (limits.buffer_bytes as i64, limits.head_bytes as i64);
     let (least, room) = (number::HTTP_BUFFER_BYTES_LEAST, number::HEAD_ROOM_BYTES);
     if buffer_bytes < least {

@@ -122,6 +122,10 @@ pub struct Frontend {
     pub trusted_proxies: Vec<Cidr>,
     /// What backends are told about the client, in HTTP mode.
     pub forwarded: ForwardedStyle,
+    /// Where it has times of its own: see [`Config::timeouts_of`].
+    pub timeouts: Option<Timeouts>,
+    /// Where it has limits of its own: see [`Config::limits_of`].
+    pub limits: Option<Limits>,
 }
 
 /// How much one client may have of a frontend, over all workers. 0 is no such limit.
@@ -304,6 +308,8 @@ impl Frontend {
             mode: Mode::default(),
             trusted_proxies: Vec::new(),
             forwarded: ForwardedStyle::default(),
+            timeouts: None,
+            limits: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::Cause;
 use crate::balance::{Lease, Sample, Ticket, Tried};
+use crate::config::Timeouts;
 use crate::ctx::Ctx;
 use crate::net::{Event, Net, Socket, is_exhaustion};
 use crate::relay::Conn;
@@ -19,6 +20,8 @@ use crate::waiting::Place;
 pub struct Seeker {
     /// The session, whom the events of the backend's socket will concern.
     pub id: SessionId,
+    /// Index of the frontend the client came in on.
+    pub frontend: u32,
     /// Index of the pool to choose from.
     pub pool: usize,
     /// The client, for policies that look at it.
@@ -29,6 +32,12 @@ pub struct Seeker {
     pub reuse: bool,
     /// Another attempt after a failed one must be within the pool's retry budget.
     pub budgeted: bool,
+}
+
+impl Seeker {
+    fn timeouts<'c, N: Net>(&self, ctx: &'c Ctx<N>) -> &'c Timeouts {
+        ctx.config.timeouts_of(self.frontend as usize)
+    }
 }
 
 /// A connected backend: its socket, and the claim on its load counter, which ends with it.
@@ -151,7 +160,7 @@ impl<S: Socket> Connect<S> {
             let Connect::Pending(Pending { mut link, give_up_at }) = std::mem::take(self) else { continue };
             match outcome {
                 Ok(()) => {
-                    let began = give_up_at - ctx.config.timeouts.connect;
+                    let began = give_up_at - seeker.timeouts(ctx).connect;
                     let pool = &mut ctx.pools[seeker.pool];
                     pool.observe(link.lease.backend(), Sample::Wait, began, ctx.now);
                     return Outcome::Connected(link);
@@ -242,7 +251,7 @@ enum Start<S> {
 /// Picks a backend, and uses a connection to it or starts to make one. Who `waits` already has a place in the line, and is
 /// not to pay for this attempt again.
 fn start<N: Net>(seeker: Seeker, tried: &mut Tried, waits: bool, ctx: &mut Ctx<N>) -> Start<N::Socket> {
-    if tried.len() >= ctx.config.limits.connect_attempts as usize {
+    if tried.len() >= ctx.config.limits_of(seeker.frontend as usize).connect_attempts as usize {
         return Start::GaveUp(Cause::NoBackend);
     }
     let pool = &mut ctx.pools[seeker.pool];
@@ -263,11 +272,11 @@ fn start<N: Net>(seeker: Seeker, tried: &mut Tried, waits: bool, ctx: &mut Ctx<N
     {
         return Start::Reused(Link { conn, lease, id, reused: true });
     }
-    connect(seeker.id, lease, ctx)
+    connect(seeker, lease, ctx)
 }
 
-fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::Socket> {
-    let id = ctx.links.open(session);
+fn connect<N: Net>(seeker: Seeker, lease: Lease, ctx: &mut Ctx<N>) -> Start<N::Socket> {
+    let id = ctx.links.open(seeker.id);
     let connecting = loop {
         match open_socket(lease.backend().address, id, ctx) {
             // A connection that waits is worth less than one that is needed now.
@@ -277,7 +286,7 @@ fn connect<N: Net>(session: SessionId, lease: Lease, ctx: &mut Ctx<N>) -> Start<
     };
     match connecting {
         Ok(socket) => {
-            let give_up_at = ctx.now + ctx.config.timeouts.connect;
+            let give_up_at = ctx.now + seeker.timeouts(ctx).connect;
             let link = Link { conn: Conn::new(socket), lease, id, reused: false };
             Start::Connecting(Pending { link, give_up_at })
         }

@@ -126,11 +126,16 @@ impl<S: Socket> Duplex<S> {
         }
     }
 
-    /// Moves what can be moved, and finds out whether that was the end.
-    pub fn turn<N: Net<Socket = S>>(&mut self, client: &mut Conn<S>, ctx: &mut Ctx<N>) -> Verdict {
+    /// Moves what can be moved for a client of `frontend`, and finds out whether that was the end.
+    pub fn turn<N: Net<Socket = S>>(
+        &mut self,
+        client: &mut Conn<S>,
+        frontend: usize,
+        ctx: &mut Ctx<N>,
+    ) -> Verdict {
         self.watch(ctx);
         if self.resetting.is_some() {
-            return self.finish_resetting(client, ctx);
+            return self.finish_resetting(client, frontend, ctx);
         }
         let before = self.signs_of_life();
         let budget_bytes = ctx.config.limits.turn_bytes;
@@ -157,12 +162,12 @@ impl<S: Socket> Duplex<S> {
         }
         self.judge(ctx.now);
         if self.up.is_over() && self.down.is_over() {
-            return self.end(client, ctx);
+            return self.end(client, frontend, ctx);
         }
         if down_spent || up_spent {
             return Verdict::Again;
         }
-        if ctx.now >= self.idle_deadline(&ctx.config.timeouts) {
+        if ctx.now >= self.idle_deadline(ctx.config.timeouts_of(frontend)) {
             let cause = if self.is_half_closed() { Cause::HalfClosedIdle } else { Cause::Idle };
             return Verdict::Close(Reason::proxy(cause));
         }
@@ -253,11 +258,16 @@ impl<S: Socket> Duplex<S> {
     }
 
     /// Both directions are over: close, or pass a reset on.
-    fn end<N: Net<Socket = S>>(&mut self, client: &mut Conn<S>, ctx: &mut Ctx<N>) -> Verdict {
+    fn end<N: Net<Socket = S>>(
+        &mut self,
+        client: &mut Conn<S>,
+        frontend: usize,
+        ctx: &mut Ctx<N>,
+    ) -> Verdict {
         match self.broken_side() {
             Some(side) if !self.both_broke => {
                 self.resetting = Some(Resetting { side: side.other(), since: ctx.now, look_again: ctx.now });
-                self.finish_resetting(client, ctx)
+                self.finish_resetting(client, frontend, ctx)
             }
             _ => Verdict::Close(self.reason()),
         }
@@ -266,7 +276,12 @@ impl<S: Socket> Duplex<S> {
     /// Resets the surviving peer once it has acknowledged everything: a reset overtakes and destroys what is in
     /// flight. No event tells when, so this looks again, less and less often, until a peer that does not read
     /// has had the time of a half-closed one.
-    fn finish_resetting<N: Net<Socket = S>>(&mut self, client: &mut Conn<S>, ctx: &mut Ctx<N>) -> Verdict {
+    fn finish_resetting<N: Net<Socket = S>>(
+        &mut self,
+        client: &mut Conn<S>,
+        frontend: usize,
+        ctx: &mut Ctx<N>,
+    ) -> Verdict {
         let reason = self.reason();
         let Some(resetting) = &mut self.resetting else { return Verdict::Close(reason) };
         let survivor = match resetting.side {
@@ -275,7 +290,7 @@ impl<S: Socket> Duplex<S> {
         };
         let waited = ctx.now - resetting.since;
         let acknowledged = !matches!(survivor.socket.unsent_bytes(), Ok(count) if count > 0);
-        if acknowledged || survivor.has_error() || waited >= ctx.config.timeouts.half_close {
+        if acknowledged || survivor.has_error() || waited >= ctx.config.timeouts_of(frontend).half_close {
             survivor.reset_on_close();
             return Verdict::Close(reason);
         }

@@ -20,7 +20,6 @@ const ACCESS_LOG: &str = "lbproxy::access";
 pub struct Tcp<N: Net> {
     seeker: Seeker,
     client_address: SocketAddr,
-    frontend: usize,
     opened: Instant,
     client: Conn<N::Socket>,
     tried: Tried,
@@ -47,9 +46,16 @@ impl<N: Net> Tcp<N> {
     ) -> Tcp<N> {
         let pool = ctx.config.frontends[frontend].pool;
         Tcp {
-            seeker: Seeker { id, pool, client: address.ip(), preferred: None, reuse: false, budgeted: false },
+            seeker: Seeker {
+                id,
+                frontend: frontend as u32,
+                pool,
+                client: address.ip(),
+                preferred: None,
+                reuse: false,
+                budgeted: false,
+            },
             client_address: address,
-            frontend,
             opened: ctx.now,
             client: Conn::new(socket),
             tried: Tried::default(),
@@ -79,7 +85,7 @@ impl<N: Net> Tcp<N> {
     pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
         match &self.phase {
             Phase::Connecting(connect) => connect.deadline(),
-            Phase::Relaying(duplex) => Some(duplex.deadline(&ctx.config.timeouts)),
+            Phase::Relaying(duplex) => Some(duplex.deadline(ctx.config.timeouts_of(self.frontend()))),
         }
     }
 
@@ -104,7 +110,7 @@ impl<N: Net> Tcp<N> {
                 }
                 Phase::Relaying(duplex) => {
                     let (before, last_activity) = (duplex.moved_bytes(), duplex.last_activity());
-                    let verdict = duplex.turn(&mut self.client, ctx);
+                    let verdict = duplex.turn(&mut self.client, self.seeker.frontend as usize, ctx);
                     let after = duplex.moved_bytes();
                     if after.1 > before.1 && std::mem::replace(&mut self.asked, false) {
                         let pool = &mut ctx.pools[self.seeker.pool];
@@ -130,7 +136,7 @@ impl<N: Net> Tcp<N> {
 
     /// The frontend it came in on.
     pub fn frontend(&self) -> usize {
-        self.frontend
+        self.seeker.frontend as usize
     }
 
     /// The pool that serves it.
@@ -175,7 +181,7 @@ impl<N: Net> Tcp<N> {
             "client={} frontend={} backend={backend} policy={} up_bytes={up_bytes} down_bytes={down_bytes} \
              duration_ms={} ended_by={} cause={}",
             self.client_address,
-            ctx.config.frontends[self.frontend].name,
+            ctx.config.frontends[self.frontend()].name,
             ctx.pools[self.seeker.pool].policy_name(),
             Millis(ctx.now - self.opened),
             reason.ender,

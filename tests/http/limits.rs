@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::support::{
-    LBPROXY, Proxy, Scripted, Served, expect, expect_end, rest, rest_until_reset, say, serve,
+    LBPROXY, Proxy, Scripted, Served, connect, expect, expect_end, rest, rest_until_reset, say, serve,
     wait_until_refused,
 };
 
@@ -287,4 +287,45 @@ fn whoever_is_refused_may_finish_sending() {
     }
     assert!(request(&mut client).starts_with("HTTP/1.1 413 "));
     assert!(rest(&mut client).starts_with(b"413 "));
+}
+
+/// `[frontend.timeouts]` and `[frontend.limits]` are for those who come in there, and for nobody else.
+#[test]
+fn a_frontend_has_times_and_limits_of_its_own() {
+    let server = Scripted::new();
+    let frontend = "[[frontend]]\nlisten = ['127.0.0.1:0']\n";
+    let proxy = Proxy::configured(
+        &format!(
+            "{frontend}name = 'own'\nmode = 'http'\n[frontend.timeouts]\nresponse_timeout_ms = 100\n\
+             [frontend.limits]\nmax_body_bytes = 4\n{frontend}name = 'plain'\nmode = 'http'\n\
+             {frontend}name = 'bytes'\ntimeouts = {{ idle_timeout_ms = 100 }}\n\
+             [pool.web]\nbackends = [{{ address = '{}' }}]\n",
+            server.address
+        ),
+        3,
+    );
+    let [own, plain, bytes] = proxy.listening[..] else { panic!("{:?}", proxy.listening) };
+    let ask = |address, head: &str| {
+        let mut client = connect(address);
+        say(&mut client, format!("{head}\r\nHost: a\r\n").as_bytes());
+        client
+    };
+
+    let mut patient = ask(plain, "POST / HTTP/1.1");
+    say(&mut patient, b"Content-Length: 5\r\n\r\nabcde");
+    let mut serving = server.accept();
+    request(&mut serving);
+    expect(&mut serving, b"abcde");
+    let mut hurried = ask(own, "GET / HTTP/1.1");
+    say(&mut hurried, b"\r\n");
+    assert!(request(&mut hurried).starts_with("HTTP/1.1 504 "));
+    let mut large = ask(own, "POST / HTTP/1.1");
+    say(&mut large, b"Content-Length: 5\r\n\r\nabcde");
+    assert!(request(&mut large).starts_with("HTTP/1.1 413 "));
+    let mut idle = connect(bytes);
+    assert_eq!(rest(&mut idle), b"", "nothing moved, so it ends");
+
+    // All of that took longer than the one who still waits would have had elsewhere.
+    say(&mut serving, b"HTTP/1.1 204 No Content\r\n\r\n");
+    assert!(request(&mut patient).starts_with("HTTP/1.1 204 "));
 }

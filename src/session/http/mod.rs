@@ -164,7 +164,7 @@ impl<N: Net> Http<N> {
 
     /// When the session wants a turn even if nothing happens.
     pub fn deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
-        let timeouts = &ctx.config.timeouts;
+        let timeouts = ctx.config.timeouts_of(self.frontend);
         let wait = match &self.phase {
             // Where it is to leave, a client that has yet to say anything has the time of one that has begun.
             Phase::Head if !self.head_has_begun() && !ctx.is_leaving(self.frontend) => timeouts.keep_alive,
@@ -188,13 +188,15 @@ impl<N: Net> Http<N> {
                 Phase::Relaying(_) => self.relay(ctx),
                 Phase::Replying(_) => self.send_reply(ctx),
                 Phase::Lingering { .. } => self.linger(ctx),
-                Phase::Tunnel(duplex) => Step::Stop(match duplex.turn(&mut self.client, ctx) {
-                    Verdict::Wait => Next::Wait,
-                    Verdict::Again => Next::Again,
-                    Verdict::Close(reason) => Next::Close(reason),
-                    // Not after a response; and there is no other backend to go to.
-                    Verdict::Stillborn => Next::Close(Reason::proxy(super::Cause::Incomplete)),
-                }),
+                Phase::Tunnel(duplex) => {
+                    Step::Stop(match duplex.turn(&mut self.client, self.frontend, ctx) {
+                        Verdict::Wait => Next::Wait,
+                        Verdict::Again => Next::Again,
+                        Verdict::Close(reason) => Next::Close(reason),
+                        // Not after a response; and there is no other backend to go to.
+                        Verdict::Stillborn => Next::Close(Reason::proxy(super::Cause::Incomplete)),
+                    })
+                }
             };
             if let Step::Stop(next) = step {
                 return next;
@@ -237,7 +239,7 @@ impl<N: Net> Http<N> {
     fn total_deadline(&self, ctx: &Ctx<N>) -> Option<Instant> {
         match &self.phase {
             Phase::Seeking(_) | Phase::Relaying(_) => {
-                Some(self.record.started? + ctx.config.timeouts.request?)
+                Some(self.record.started? + ctx.config.timeouts_of(self.frontend).request?)
             }
             _ => None,
         }
@@ -250,7 +252,7 @@ impl<N: Net> Http<N> {
     }
 }
 
-fn head_limits(config: &Config) -> HeadLimits {
-    let limits = &config.limits;
+fn head_limits(config: &Config, frontend: usize) -> HeadLimits {
+    let limits = config.limits_of(frontend);
     HeadLimits { head_bytes: limits.head_bytes, target_bytes: limits.target_bytes, fields: limits.fields }
 }

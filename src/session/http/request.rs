@@ -65,7 +65,7 @@ impl<N: Net> Http<N> {
 
     /// If the head is complete, puts the one for the backend in its place, and begins to look for a backend.
     fn take_head(&mut self, ctx: &mut Ctx<N>) -> Result<bool, Refusal> {
-        let limits = head_limits(&ctx.config);
+        let limits = head_limits(&ctx.config, self.frontend);
         let mut fields = Fields::default();
         let Some(request) = request::parse(self.up.unread(), &mut fields, &limits)? else {
             return Ok(false);
@@ -82,7 +82,15 @@ impl<N: Net> Http<N> {
         let cookie = sticky_key(&request, pool, ctx);
         let record = Record::new(&request, ctx.now, &mut ctx.spare_texts);
         self.up.replace(len, &ctx.scratch, &mut ctx.buffers);
-        let seeker = Seeker { id: self.id, pool, client, preferred: cookie, reuse: true, budgeted: true };
+        let seeker = Seeker {
+            id: self.id,
+            frontend: self.frontend as u32,
+            pool,
+            client,
+            preferred: cookie,
+            reuse: true,
+            budgeted: true,
+        };
         // What is sent may have to be sent again, until the backend has said something.
         self.up.keep();
         ctx.pools[pool].note_request();
@@ -91,7 +99,7 @@ impl<N: Net> Http<N> {
         self.exchange = Exchange::default();
         self.step(Event::RequestHead { keep_alive: facts.keep_alive, upgrade: facts.upgrade });
         let body = Body::new(facts.framing, facts.framing, !facts.nominates, &limits);
-        let body = BodyGate::bounded(body, ctx.config.limits.body_bytes);
+        let body = BodyGate::bounded(body, ctx.config.limits_of(self.frontend).body_bytes);
         self.current = Some(Current { facts, seeker, body, tried: Tried::default(), cookie });
         self.phase = Phase::Seeking(Connect::default());
         self.since = ctx.now;
@@ -101,7 +109,7 @@ impl<N: Net> Http<N> {
             clients.note_refusal(client, excess, &ctx.config.frontends[self.frontend].name, ctx.now);
             return Err(TOO_OFTEN);
         }
-        match (facts.framing, ctx.config.limits.body_bytes) {
+        match (facts.framing, ctx.config.limits_of(self.frontend).body_bytes) {
             (Framing::Length(length), Some(most)) if length > most => Err(BODY_TOO_LARGE),
             _ => Ok(true),
         }

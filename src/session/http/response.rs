@@ -98,7 +98,7 @@ impl<N: Net> Http<N> {
         if self.down.unread().is_empty() {
             return Ok(Head::Incomplete);
         }
-        let limits = head_limits(&ctx.config);
+        let limits = head_limits(&ctx.config, self.frontend);
         let mut fields = Fields::default();
         let Some(response) = response::parse(self.down.unread(), &mut fields, &limits, current.facts.method)?
         else {
