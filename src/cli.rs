@@ -2,6 +2,7 @@
 
 mod flags;
 mod http_flags;
+mod looks;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -16,6 +17,8 @@ use crate::balance::policy::{self, REGISTRY};
 use crate::config::{self, Config, Host, Missing, Names, Overrides, diff};
 use flags::Flags;
 
+pub use self::looks::Look;
+
 /// Where clients come in when neither flags nor a file say it.
 const DEFAULT_PORT: i64 = 8080;
 
@@ -28,6 +31,8 @@ pub enum Command {
     Demo(Run),
     /// `--check --connect`: print the configuration, and which backends can be reached.
     Reach(Run),
+    /// `top` or `explain`: ask a proxy that runs.
+    Look(Look),
     /// `--help`, `--version`, `--check` and the like: print and exit with code 0.
     Print {
         /// For stdout, with its last newline.
@@ -103,7 +108,7 @@ struct Known {
 fn expect_run(command: Command) -> Result<Run, Failure> {
     match command {
         Command::Run(run) => Ok(run),
-        Command::Demo(_) | Command::Reach(_) | Command::Print { .. } => {
+        Command::Demo(_) | Command::Reach(_) | Command::Look(_) | Command::Print { .. } => {
             Err(Failure::new("these arguments run no proxy"))
         }
     }
@@ -156,6 +161,7 @@ fn parse_with(args: &[OsString], known: Option<Known>, fd_limit: u64) -> Result<
     match matches.and_then(|matches| Flags::from_arg_matches(&matches)) {
         Ok(Flags { completions: Some(shell), .. }) => Ok(print(completions(shell, command))),
         Ok(Flags { man: true, .. }) => manual(command).map(print),
+        Ok(Flags { look: Some(look), .. }) => look.resolve().map(Command::Look),
         Ok(flags) => resolve(&flags, args, known, &policies, fd_limit),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Command::Print { text: error.render().to_string(), warnings: Vec::new() })
@@ -175,12 +181,22 @@ fn completions(shell: clap_complete::Shell, mut command: clap::Command) -> Strin
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The manual page.
+/// The manual page: that of the proxy, and a section for each of its commands.
 fn manual(command: clap::Command) -> Result<String, Failure> {
-    let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(command).render(&mut page);
-    rendered.map_err(|error| Failure::new(&format!("cannot write the manual page: {error}")))?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    let render = |command: &clap::Command| {
+        let mut page = Vec::new();
+        let rendered = clap_mangen::Man::new(command.clone()).render(&mut page);
+        rendered.map_err(|error| Failure::new(&format!("cannot write the manual page: {error}")))?;
+        Ok::<_, Failure>(String::from_utf8_lossy(&page).into_owned())
+    };
+    let mut page = render(&command)?;
+    for look in command.get_subcommands() {
+        let (name, part) = (look.get_name().to_uppercase(), render(look)?);
+        // It begins with what makes a page of its own.
+        let part = part.split_once(".SH SYNOPSIS").map_or(&*part, |(_, part)| part);
+        page.push_str(&format!(".SH LBPROXY {name}\n.SS SYNOPSIS{}", part.replace(".SH ", ".SS ")));
+    }
+    Ok(page)
 }
 
 fn resolve(

@@ -3,6 +3,8 @@
 //! ARCHITECTURE.md draws the house; each module says what lives in it.
 
 pub mod access;
+pub mod admin;
+pub mod ask;
 pub mod balance;
 pub mod cli;
 pub mod clients;
@@ -11,6 +13,7 @@ pub mod control;
 pub mod ctx;
 pub mod demo;
 pub mod health;
+pub mod histogram;
 pub mod http;
 pub mod lab;
 pub mod logging;
@@ -25,6 +28,8 @@ pub mod session;
 pub mod table;
 pub mod timers;
 pub mod token;
+pub mod top;
 pub mod upgrade;
+pub mod view;
 pub mod waiting;
 pub mod worker;

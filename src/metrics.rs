@@ -1,5 +1,7 @@
 //! Plain counters of one worker. Counting lives here, rendering elsewhere.
 
+use crate::histogram::Histogram;
+
 /// What one worker has done since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
@@ -39,13 +41,75 @@ pub struct Metrics {
     pub up_bytes: u64,
     /// Bytes moved from backends to clients.
     pub down_bytes: u64,
+    /// Requests to the admin endpoint.
+    pub admin_requests: u64,
+    /// Events that somebody there was too slow for.
+    pub events_dropped: u64,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// How long a turn took, of one in [`LAG_EVERY`]: so long whatever came meanwhile had to wait.
+    pub lag: Histogram,
+    /// How connections ended.
+    pub connections_ended: Endings,
+    /// How requests ended.
+    pub requests_ended: Endings,
+    /// By the position of the frontend.
+    pub frontends: Vec<FrontendCounts>,
+}
+
+/// One turn in so many is measured: it takes a look at the clock.
+pub const LAG_EVERY: u64 = 16;
+
+/// What came in on one frontend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FrontendCounts {
+    /// Clients accepted.
+    pub accepted: u64,
+    /// Those of them that are gone.
+    pub closed: u64,
+    /// Responses by the first digit of their status; at 0, requests that got none.
+    pub responses: [u64; 6],
+}
+
+/// How often something ended for a reason: who ended it, and the word for why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endings(Vec<(&'static str, &'static str, u64)>);
+
+impl Endings {
+    /// One more.
+    pub fn count(&mut self, side: &'static str, cause: &'static str) {
+        self.add(side, cause, 1);
+    }
+
+    fn add(&mut self, side: &'static str, cause: &'static str, count: u64) {
+        // There are some dozens at the most, and what happens often was first.
+        let known = self.0.iter_mut().find(|(a, b, _)| *a == side && *b == cause);
+        match known {
+            Some((_, _, all)) => *all += count,
+            None => self.0.push((side, cause, count)),
+        }
+    }
+
+    /// Who, why, and how often.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.0.iter().copied()
+    }
 }
 
 impl Metrics {
-    /// A response with this status was written, or as much of it as could be; 0 if none was begun.
-    pub fn count_response(&mut self, status: u16) {
+    /// What came in on the frontend at this position.
+    pub fn frontend(&mut self, place: usize) -> &mut FrontendCounts {
+        if place >= self.frontends.len() {
+            self.frontends.resize_with(place + 1, FrontendCounts::default);
+        }
+        &mut self.frontends[place]
+    }
+
+    /// A response with this status was written to a client of this frontend, or as much of it as could be; 0 if none was begun.
+    pub fn count_response(&mut self, frontend: usize, status: u16) {
         let class = usize::from(status / 100).min(self.responses.len() - 1);
         self.responses[class] += 1;
+        self.frontend(frontend).responses[class] += 1;
     }
 }
 
@@ -69,5 +133,21 @@ impl std::ops::AddAssign<&Metrics> for Metrics {
         self.queue_refused += other.queue_refused;
         self.up_bytes += other.up_bytes;
         self.down_bytes += other.down_bytes;
+        self.admin_requests += other.admin_requests;
+        self.events_dropped += other.events_dropped;
+        self.turns += other.turns;
+        self.lag += &other.lag;
+        for (ours, theirs) in [
+            (&mut self.connections_ended, &other.connections_ended),
+            (&mut self.requests_ended, &other.requests_ended),
+        ] {
+            theirs.iter().for_each(|(side, cause, count)| ours.add(side, cause, count));
+        }
+        for (place, theirs) in other.frontends.iter().enumerate() {
+            let ours = self.frontend(place);
+            ours.accepted += theirs.accepted;
+            ours.closed += theirs.closed;
+            ours.responses.iter_mut().zip(theirs.responses).for_each(|(ours, theirs)| *ours += theirs);
+        }
     }
 }

@@ -7,14 +7,17 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::cli::{self, Command, Failure, Run, Source};
-use crate::config::Config;
+use crate::ask;
+use crate::cli::{self, Command, Failure, Look, Run, Source};
+use crate::config::{AdminListen, Config};
 use crate::control::{self, Signals};
 use crate::demo::Demo;
 use crate::logging::{self, Flusher};
 use crate::net::{inherited, os};
 use crate::notify;
 use crate::reach::{self, Reach};
+use crate::top;
+use crate::view::explained::Explained;
 use crate::worker::{self, Running};
 
 /// Runs the proxy as `args` ask for, the program's own name first, and returns what the process exits with.
@@ -25,6 +28,7 @@ where
 {
     let outcome = match cli::parse(args, os::raise_fd_limit()) {
         Ok(Command::Print { text, warnings }) => print(&text, &warnings),
+        Ok(Command::Look(look)) => show(look),
         Ok(Command::Reach(run)) => reach_all(&run),
         Ok(Command::Run(run)) => with_log(run, |run, log| serve(run.config, Some(run.source), None, log)),
         Ok(Command::Demo(run)) => with_log(run, demonstrate),
@@ -43,6 +47,32 @@ fn print(text: &str, warnings: &[String]) -> Result<ExitCode, String> {
         // `lbproxy --help | head -1` has what it wanted.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("lbproxy: {error}")),
         _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Shows a proxy that runs, or a part of it.
+fn show(look: Look) -> Result<ExitCode, String> {
+    let failed = |why| format!("lbproxy: {why}");
+    match look {
+        Look::Top { admin, interval, token } => {
+            top::run(&top::Options { admin, interval, token }).map_err(failed)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Look::Explain { admin, client, frontend, host, path, json } => {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("client", &client.to_string());
+            let more = [("frontend", frontend), ("host", host), ("path", path)];
+            more.iter().for_each(|(key, value)| {
+                query.extend_pairs(value.iter().map(|value| (key, value)));
+            });
+            let text = ask::get(&admin, &format!("/explain?{}", query.finish())).map_err(failed)?;
+            if json {
+                return print(&text, &[]);
+            }
+            let explained: Explained = serde_json::from_str(&text)
+                .map_err(|error| failed(format!("{admin}: this proxy explains itself otherwise: {error}")))?;
+            print(&explained.to_string(), &[])
+        }
     }
 }
 
@@ -70,7 +100,7 @@ fn demonstrate(run: Run, log: &Flusher) -> Result<ExitCode, String> {
     let demo =
         Demo::start().map_err(|error| format!("lbproxy: cannot start the demo's backends: {error}"))?;
     let mut config = run.config;
-    config.pools.iter_mut().for_each(|pool| pool.backends = demo.backends());
+    demo.configure(&mut config);
     // There is nothing to read again.
     serve(config, None, Some(demo), log)
 }
@@ -86,8 +116,15 @@ fn serve(
     let cannot_watch = |error| format!("lbproxy: cannot watch for signals: {error}");
     let signals = Signals::watch().map_err(cannot_watch)?;
     let mode = config.frontends.first().map(|frontend| frontend.mode);
-    let running = worker::start(config).map_err(|error| format!("lbproxy: {error}"))?;
-    control::start(signals, running.control(), source, log.clone()).map_err(cannot_watch)?;
+    let token = read_token(&config)?;
+    let mut running = worker::start(config).map_err(|error| format!("lbproxy: {error}"))?;
+    let desk = running.desk.take().inspect(|desk| {
+        let scheme = if let AdminListen::Tcp(_) = desk.listen { "http://" } else { "" };
+        log::info!("admin endpoint on {scheme}{}", desk.listen);
+    });
+    let admin = desk.as_ref().map(|desk| desk.listen.clone());
+    let desk = desk.map(|desk| (desk, token));
+    control::start(signals, running.control(), desk, source, log.clone()).map_err(cannot_watch)?;
     for address in &running.addresses {
         log::info!("listening on {address}");
     }
@@ -97,9 +134,25 @@ fn serve(
     }
     notify::ready("serving");
     if let (Some(demo), Some(mode), Some(address)) = (&demo, mode, running.addresses.first()) {
-        demo.introduce(*address, mode);
+        demo.introduce(*address, mode, admin.as_ref());
     }
     Ok(wait(running))
+}
+
+/// The first line of the file that has the token.
+fn read_token(config: &Config) -> Result<Option<String>, String> {
+    let Some(file) = config.admin.as_ref().and_then(|admin| admin.token_file.as_ref()) else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("lbproxy: admin.token_file: cannot read {}: {error}", file.display()))?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if !token.is_empty() => Ok(Some(token.to_owned())),
+        _ => Err(format!(
+            "lbproxy: admin.token_file: the first line of {} is empty: write a token there",
+            file.display()
+        )),
+    }
 }
 
 fn wait(running: Running) -> ExitCode {

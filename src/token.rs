@@ -58,6 +58,13 @@ pub enum Token {
         /// Which of its sockets.
         turn: u16,
     },
+    /// A socket of the admin endpoint, by its slot; turns tell those apart that had the slot one after the other.
+    Desk {
+        /// Below [`Token::PROBE_SLOTS`].
+        slot: u32,
+        /// Below [`Token::DESK_TURNS`].
+        turn: u16,
+    },
     /// Another thread wants this loop to look up.
     Waker,
 }
@@ -69,6 +76,8 @@ const WAKER: usize = u32::MAX as usize;
 /// Set in probes, and in the waker, which no probe is equal to.
 const PROBE: usize = 1 << 31;
 const PROBE_TURN_SHIFT: u32 = 20;
+/// Set in what belongs to the admin endpoint; no listener has so high a slot.
+const DESK: usize = 1 << 30;
 
 impl Token {
     /// Backends that can be checked.
@@ -76,7 +85,11 @@ impl Token {
     /// Turns of a slot that can be told apart.
     pub const PROBE_TURNS: u16 = 1 << (31 - PROBE_TURN_SHIFT);
 
-    /// epoch (32) | slot (31) | side (1); epoch 0 holds what is in no table: listeners, and 1 | turn (11) | slot (20).
+    /// Turns of a slot of the admin endpoint.
+    pub const DESK_TURNS: u16 = 1 << (30 - PROBE_TURN_SHIFT);
+
+    /// epoch (32) | slot (31) | side (1); epoch 0 holds what is in no table: listeners, 1 | turn (11) | slot (20) of
+    /// probes, and 01 | turn (10) | slot (20) of the admin endpoint.
     pub fn pack(self) -> usize {
         let (id, side) = match self {
             Token::Client(id) => (id, 0),
@@ -85,6 +98,10 @@ impl Token {
             Token::Probe { slot, turn } => {
                 debug_assert!((slot as usize) < Token::PROBE_SLOTS && turn < Token::PROBE_TURNS);
                 return PROBE | (turn as usize) << PROBE_TURN_SHIFT | slot as usize;
+            }
+            Token::Desk { slot, turn } => {
+                debug_assert!((slot as usize) < Token::PROBE_SLOTS && turn < Token::DESK_TURNS);
+                return DESK | (turn as usize) << PROBE_TURN_SHIFT | slot as usize;
             }
             Token::Waker => return WAKER,
         };
@@ -101,6 +118,10 @@ impl Token {
                 probe if probe & PROBE != 0 => Token::Probe {
                     slot: low & ((1 << PROBE_TURN_SHIFT) - 1),
                     turn: (low >> PROBE_TURN_SHIFT) as u16 % Token::PROBE_TURNS,
+                },
+                desk if desk & DESK != 0 => Token::Desk {
+                    slot: low & ((1 << PROBE_TURN_SHIFT) - 1),
+                    turn: (low >> PROBE_TURN_SHIFT) as u16 % Token::DESK_TURNS,
                 },
                 _ => Token::Listener(low),
             };
@@ -126,6 +147,11 @@ mod tests {
         for slot in [0, 1, Token::PROBE_SLOTS as u32 - 1] {
             for turn in [0, 1, Token::PROBE_TURNS - 1] {
                 tokens.push(Token::Probe { slot, turn });
+            }
+        }
+        for slot in [0, 64] {
+            for turn in [0, 1, Token::DESK_TURNS - 1] {
+                tokens.push(Token::Desk { slot, turn });
             }
         }
         for token in &tokens {

@@ -108,6 +108,7 @@ fn configuration(mode: Mode, backends: &[SocketAddr]) -> Config {
         frontends: vec![config::Frontend { mode, ..config::Frontend::new("test", 0) }],
         pools: vec![config::Pool::new("test", "round_robin", backends.iter().map(backend).collect())],
         log: config::Log { access_format: config::AccessFormat::Combined },
+        admin: None,
     }
 }
 

@@ -303,7 +303,7 @@ fn mistakes_in_flags_are_one_line_each() {
         ("--port 70000 --backend 10.0.0.1:80", "--port: 70000 is out of range: use 0 to 65535"),
         ("--port -1 --backend 10.0.0.1:80", "--port: -1 is out of range: use 0 to 65535"),
         ("--prot 80", "unexpected argument '--prot' found; a similar argument exists: '--port' (try --help)"),
-        ("serve", "unexpected argument 'serve' found (try --help)"),
+        ("serve", "unrecognized subcommand 'serve' (try --help)"),
         ("--port 1 --port 2", "the argument '--port <N>' cannot be used multiple times (try --help)"),
         ("-q -v", "the argument '--quiet' cannot be used with '--verbose...' (try --help)"),
         ("--demo --check", "the argument '--demo' cannot be used with '--check' (try --help)"),

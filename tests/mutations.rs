@@ -31,7 +31,8 @@ const COPIES: usize = 2;
 /// How timeout(1) exits when it had to.
 const EXIT_TIMED_OUT: i32 = 124;
 /// What takes long to build and is not mutated.
-const ABOVE: [&str; 8] = ["cli", "control", "demo", "lab", "reach", "run", "upgrade", "worker"];
+const ABOVE: [&str; 10] =
+    ["cli", "control", "demo", "lab", "reach", "run", "top", "upgrade", "view", "worker"];
 
 const MUTATIONS: &[Mutation] = &[
     Mutation {
@@ -43,8 +44,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         what: "POLICY: draw another lot for the same client",
         file: "src/balance/mod.rs",
-        find: "if self.keyed { policy::client_key(choice.client()) } else { self.rng.u64(..) }",
-        replace: "self.rng.u64(..)",
+        find: "if keyed { policy::client_key(choice.client()) } else { rng.u64(..) }",
+        replace: "rng.u64(..)",
     },
     Mutation {
         what: "POLICY: give a backend that is back all of its share",
@@ -324,7 +325,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         what: "arm no timer again that came up early",
-        file: "src/proxy/mod.rs",
+        file: "src/proxy/time.rs",
         find: "Some(at) if at > now => self.timers.arm(slot, at),",
         replace: "Some(at) if at > now => {}",
     },
@@ -354,7 +355,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         what: "never cut who does not finish draining",
-        file: "src/proxy/mod.rs",
+        file: "src/proxy/time.rs",
         find: "if self.drain_deadline.is_some_and(|deadline| deadline <= now) {",
         replace: "if false {",
     },
@@ -567,6 +568,18 @@ const MUTATIONS: &[Mutation] = &[
         file: "src/balance/mod.rs",
         find: "self.budget.set_percent(percent);",
         replace: "self.budget = RetryBudget::new(percent);",
+    },
+    Mutation {
+        what: "POLICY: explain by another lot than the one that is drawn",
+        file: "src/balance/explain.rs",
+        find: "let lot = lot(&choice, self.keyed, &mut rng);",
+        replace: "let lot = lot(&choice, !self.keyed, &mut rng);",
+    },
+    Mutation {
+        what: "POLICY: explain without the bound",
+        file: "src/balance/explain.rs",
+        find: "decide(&mut *policy, self.max_load_percent, &mut choice",
+        replace: "decide(&mut *policy, None, &mut choice",
     },
 ];
 

@@ -11,6 +11,7 @@ use twox_hash::XxHash3_64;
 use super::common::Common;
 use super::latency::Latency;
 use super::penalty::{Backoff, Penalty};
+use super::stats::Stats;
 use crate::config;
 
 /// Names a backend within its pool. Not a position: positions change when membership does. The name of one that has gone is
@@ -58,6 +59,7 @@ pub struct Backend {
     latency: Latency,
     /// Since when it is back, in milliseconds from the pool's base; 0 if it has all of its share.
     slow_since_ms: AtomicU64,
+    stats: Stats,
     common: Arc<Common>,
 }
 
@@ -83,6 +85,7 @@ impl Backend {
             penalty: Penalty::new(base),
             latency: Latency::new(),
             slow_since_ms: AtomicU64::new(0),
+            stats: Stats::default(),
             common,
         }
     }
@@ -160,6 +163,26 @@ impl Backend {
             self.slow_since_ms.store(now_ms, Relaxed);
             self.common.slow_until(now_ms.saturating_add(slow_start_ms));
         }
+    }
+
+    /// What has become of it.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The most connections it may have; `None` for any number.
+    pub fn max_connections(&self) -> Option<u32> {
+        Some(self.max_connections.load(Relaxed)).filter(|most| *most != u32::MAX)
+    }
+
+    /// How much of its share it has, in thousandths: less than 1000 for a while after it has come back.
+    pub fn share_permille(&self, now: Instant) -> u64 {
+        self.permille(self.penalty.millis(now))
+    }
+
+    /// Seconds that an answer is expected to take, if the policy goes by that.
+    pub fn expected_s(&self, now: Instant) -> Option<f64> {
+        self.latency.seconds(self.connections(), self.penalty.millis(now))
     }
 
     pub(super) fn penalty(&self) -> &Penalty {

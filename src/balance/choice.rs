@@ -130,7 +130,7 @@ impl<'a> Choice<'a> {
 
 /// Whether a backend takes part in a choice with this lot: a thousandth of all lots for each thousandth of its share that it
 /// has. Who is in stays in as the share grows.
-fn takes_part(backend: &Backend, lot: u64, now_ms: u64) -> bool {
+pub(super) fn takes_part(backend: &Backend, lot: u64, now_ms: u64) -> bool {
     // The multiplier of SplitMix64 spreads what backends and lots have in common over the upper bits.
     let mixed = (backend.key ^ lot).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     (mixed * FULL_PERMILLE) >> 32 < backend.permille(now_ms)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use super::backend::Backend;
@@ -21,6 +22,7 @@ impl Lease {
     pub(super) fn claim(backend: &Arc<Backend>, now_ms: u64) -> Option<Lease> {
         let mut lease = Lease::counted(backend)?;
         lease.role = backend.penalty().admit(now_ms)?;
+        backend.stats().chosen.fetch_add(1, Relaxed);
         Some(lease)
     }
 
@@ -28,6 +30,7 @@ impl Lease {
     pub(super) fn open(backend: &Arc<Backend>, now_ms: u64) -> Option<Lease> {
         let mut lease = Lease::counted(backend)?;
         lease.role = backend.penalty().admit(now_ms).unwrap_or(Role::Extra);
+        backend.stats().chosen.fetch_add(1, Relaxed);
         Some(lease)
     }
 
@@ -44,6 +47,7 @@ impl Lease {
     /// No connection came about: refused, unreachable or too slow. The backend is passed over from now on.
     /// The log says `why`.
     pub fn connect_failed(&self, why: &dyn fmt::Display, now: Instant) {
+        self.backend.stats().connects_failed.fetch_add(1, Relaxed);
         self.failed(Failure::Connect, why, now);
     }
 
@@ -63,6 +67,7 @@ impl Lease {
     pub fn succeeded(&self, now: Instant) {
         if self.backend.penalty().succeeded() {
             log::info!("backend {} is back", self.backend);
+            self.backend.stats().note("up", "it serves again".to_owned(), now);
             self.backend.start_slowly(now);
         }
     }
@@ -80,6 +85,9 @@ impl Lease {
         let Some(penalised) = penalty.failed(failure, self.role, penalty.millis(now)) else { return };
         // Once per outage at a level people watch; its trials are detail.
         let level = if penalised.first { log::Level::Warn } else { log::Level::Debug };
+        if penalised.first {
+            self.backend.stats().note("passed over", why.to_string(), now);
+        }
         log::log!(level, "backend {} passed over for {} ms: {why}", self.backend, penalised.length_ms);
     }
 }

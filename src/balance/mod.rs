@@ -18,11 +18,13 @@ mod bound;
 mod budget;
 mod choice;
 mod common;
+mod explain;
 mod latency;
 mod lease;
 mod penalty;
 pub mod policy;
 mod pool;
+mod stats;
 mod tried;
 
 use std::net::IpAddr;
@@ -33,10 +35,12 @@ pub use backend::{Backend, BackendId};
 use budget::RetryBudget;
 pub use choice::Choice;
 pub use common::Ticket;
+pub use explain::{Candidate, Explanation};
 pub use latency::Sample;
 pub use lease::Lease;
 pub use policy::Policy;
 pub use pool::Pool;
+pub use stats::{Change, Stats};
 pub use tried::{MAX_CONNECT_ATTEMPTS, Tried};
 
 /// Where the lots of slow starts begin: any number will do.
@@ -91,6 +95,9 @@ impl Balancer {
 
     /// Tells the policy what came, by `now`, of what a backend of this pool was asked at `since`.
     pub fn observe(&mut self, backend: &Backend, sample: Sample, since: Instant, now: Instant) {
+        if sample != Sample::Wait {
+            backend.stats().answers.add(now.saturating_duration_since(since));
+        }
         self.policy.observe(backend, sample, since, now);
     }
 
@@ -128,48 +135,8 @@ impl Balancer {
         {
             return Some(lease);
         }
-        let now_ms = choice.now_ms();
-        let lot = self.pool.has_slow_starters(now_ms).then(|| {
-            // The same client gets the same backend from a policy that hashes, so the same lot too.
-            if self.keyed { policy::client_key(choice.client()) } else { self.rng.u64(..) }
-        });
-        let settings = self.pool.settings();
-        let (policy, percent) = (&mut *self.policy, self.max_load_percent);
-        if lot.is_some() {
-            choice.set_lot(lot);
-        }
-        if let Some(lease) = within_bound(policy, percent, &mut choice, claim) {
-            return Some(lease);
-        }
-        if lot.is_some() {
-            choice.set_lot(None);
-            if let Some(lease) = within_bound(policy, percent, &mut choice, claim) {
-                return Some(lease);
-            }
-        }
-        for backups in [false, true] {
-            // Backups are for those who are gone, not for those who are busy.
-            if settings.is_capped && choice.is_somebody_full() {
-                return None;
-            }
-            if !backups && settings.has_backups {
-                choice.ask_backups(true);
-                if let Some(lease) = within_bound(policy, percent, &mut choice, claim) {
-                    return Some(lease);
-                }
-            }
-        }
-        if settings.refuses {
-            return None;
-        }
-        choice.ignore_backoff();
-        for backups in [false, settings.has_backups] {
-            choice.ask_backups(backups);
-            if let Some(lease) = within_bound(policy, percent, &mut choice, open) {
-                return Some(lease);
-            }
-        }
-        None
+        let lot = lot(&choice, self.keyed, &mut self.rng);
+        decide(&mut *self.policy, self.max_load_percent, &mut choice, lot, claim, open)
     }
 
     /// Whether [`Balancer::choose`] found nobody for want of room alone: it is worth waiting.
@@ -195,6 +162,7 @@ impl Balancer {
 
     /// The backend answered with `status`, and the rest may follow.
     pub fn answered(&self, lease: &Lease, status: u16, now: Instant) {
+        lease.backend().stats().count_response(status);
         let counts_errors = self.pool.settings().eject_errors > 0;
         if !counts_errors {
             lease.succeeded(now);
@@ -227,6 +195,62 @@ impl Balancer {
     pub fn policy_name(&self) -> &'static str {
         self.policy.name()
     }
+}
+
+/// What decides whether a backend that starts slowly takes part in a choice, where there may be one.
+fn lot(choice: &Choice<'_>, keyed: bool, rng: &mut fastrand::Rng) -> Option<u64> {
+    choice.pool().has_slow_starters(choice.now_ms()).then(|| {
+        // The same client gets the same backend from a policy that hashes, so the same lot too.
+        if keyed { policy::client_key(choice.client()) } else { rng.u64(..) }
+    })
+}
+
+/// What a choice comes to, the stages that [`Balancer::choose`] tells of one after the other; `claim` takes whom the
+/// policy picks, `open` takes him penalised or not.
+fn decide<T>(
+    policy: &mut dyn Policy,
+    percent: Option<u32>,
+    choice: &mut Choice<'_>,
+    lot: Option<u64>,
+    claim: impl Fn(&mut dyn Policy, &Choice<'_>) -> Option<T>,
+    open: impl Fn(&mut dyn Policy, &Choice<'_>) -> Option<T>,
+) -> Option<T> {
+    let settings = choice.pool().settings();
+    if lot.is_some() {
+        choice.set_lot(lot);
+    }
+    if let Some(found) = within_bound(policy, percent, choice, &claim) {
+        return Some(found);
+    }
+    if lot.is_some() {
+        choice.set_lot(None);
+        if let Some(found) = within_bound(policy, percent, choice, &claim) {
+            return Some(found);
+        }
+    }
+    for backups in [false, true] {
+        // Backups are for those who are gone, not for those who are busy.
+        if settings.is_capped && choice.is_somebody_full() {
+            return None;
+        }
+        if !backups && settings.has_backups {
+            choice.ask_backups(true);
+            if let Some(found) = within_bound(policy, percent, choice, &claim) {
+                return Some(found);
+            }
+        }
+    }
+    if settings.refuses {
+        return None;
+    }
+    choice.ignore_backoff();
+    for backups in [false, settings.has_backups] {
+        choice.ask_backups(backups);
+        if let Some(found) = within_bound(policy, percent, choice, &open) {
+            return Some(found);
+        }
+    }
+    None
 }
 
 /// What `pick` finds where the load is within its bound, if it has one; or else what it finds anywhere: other workers

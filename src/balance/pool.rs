@@ -131,8 +131,9 @@ impl Pool {
     }
 
     /// Checks have given up a backend of this pool.
-    pub fn mark_down(&self, backend: &Backend) {
+    pub fn mark_down(&self, backend: &Backend, why: &str, now: Instant) {
         if backend.penalty().mark_down() {
+            backend.stats().note("down", why.to_owned(), now);
             self.common.note_outage();
         }
     }
@@ -140,6 +141,7 @@ impl Pool {
     /// Checks have found a backend of this pool well again.
     pub fn mark_up(&self, backend: &Backend, now: Instant) {
         if backend.penalty().mark_up() {
+            backend.stats().note("up", "checks find it well".to_owned(), now);
             backend.start_slowly(now);
             self.common.note_room();
         }

@@ -7,11 +7,14 @@ use clap::{ArgAction, Args, CommandFactory, Parser};
 use clap_complete::Shell;
 
 use super::http_flags::{HttpFlags, HttpLimitFlags, HttpTimeoutFlags};
+use super::looks::LookFlags;
 use crate::config::{Overrides, RawLimits, RawTimeouts};
 
 const USAGE: &str = "lbproxy --backend HOST:PORT [--backend HOST:PORT]... [OPTIONS]
        lbproxy --config FILE [OPTIONS]
-       lbproxy --demo";
+       lbproxy --demo
+       lbproxy top [--admin ADDRESS:PORT|unix:PATH]
+       lbproxy explain --client ADDRESS [--admin ADDRESS:PORT|unix:PATH]";
 
 // At most 80 columns: clap wraps longer lines at the terminal's edge, commands included.
 const EXAMPLES: &str = "\
@@ -42,6 +45,12 @@ Examples:
     lbproxy --config lbproxy.toml --check
     lbproxy --config lbproxy.toml --workers 2
 
+  What is it doing, and who gets which backend? Look inside, with a browser or
+  from a terminal:
+    lbproxy --demo --mode http --admin 127.0.0.1:9901
+    lbproxy top
+    lbproxy explain --client 192.0.2.1
+
   What would change if that one were reloaded (SIGHUP) with another file?
     lbproxy --config new.toml --check --diff lbproxy.toml
 
@@ -55,7 +64,11 @@ file again. SIGUSR2 starts the binary anew, which takes over, and drains.";
 #[derive(Debug, Parser)]
 #[command(name = "lbproxy", version, override_usage = USAGE, after_help = EXAMPLES)]
 #[command(disable_help_flag = true, disable_version_flag = true, max_term_width = 110)]
+#[command(disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
 pub(super) struct Flags {
+    #[command(subcommand)]
+    pub(super) look: Option<LookFlags>,
+
     /// Port on all addresses, IPv4 and IPv6; 0 lets the kernel pick [default: 8080, unless --listen or --config
     /// says otherwise]
     #[arg(long, value_name = "N", value_parser = whole_number, help_heading = "Where clients come in")]
@@ -114,6 +127,15 @@ pub(super) struct Flags {
     #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     #[arg(help_heading = "Running")]
     workers: Option<i64>,
+
+    /// Where operators look in: a page, metrics and more, such as 127.0.0.1:9901 or unix:/run/lbproxy/admin.sock
+    /// [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH", help_heading = "Running")]
+    admin: Option<String>,
+
+    /// A file with the token that changes need there; without one they are for this host alone
+    #[arg(long, value_name = "FILE", help_heading = "Running")]
+    admin_token_file: Option<String>,
 
     /// Read a TOML file first; flags override it
     #[arg(long, value_name = "FILE", help_heading = "Running")]
@@ -260,6 +282,8 @@ impl Flags {
             rate_per_client_per_s: self.limits.rate_per_client_per_s,
             burst_per_client: self.limits.burst_per_client,
             workers: self.workers,
+            admin: self.admin.clone(),
+            admin_token_file: self.admin_token_file.clone(),
             health_check: self.health_check.clone(),
             health_path: self.health_path.clone(),
             sticky_cookie: self.http.sticky_cookie.clone(),

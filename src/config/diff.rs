@@ -80,6 +80,7 @@ impl Config {
     pub fn keep_what_cannot_change(&self, mut new: Config) -> Result<(Config, Vec<String>), String> {
         let wanted = new.clone();
         new.workers = self.workers;
+        new.admin.clone_from(&self.admin);
         new.limits.buffer_bytes = self.limits.buffer_bytes;
         new.limits.max_pipes = self.limits.max_pipes;
         new.timeouts.keepalive = self.timeouts.keepalive;

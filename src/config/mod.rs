@@ -10,6 +10,7 @@
 //! asks the system for anything: descriptor limit, policies and resolver are handed in as [`Host`].
 
 mod address;
+mod admin;
 mod cidr;
 pub mod diff;
 mod document;
@@ -33,6 +34,7 @@ mod suggest;
 mod word;
 
 pub use address::{Lookup, system_lookup};
+pub use admin::{Admin, AdminListen};
 pub use cidr::Cidr;
 pub use error::ConfigError;
 pub use names::{Missing, Names};

@@ -44,6 +44,10 @@ pub struct Overrides {
     pub forwarded: Option<String>,
     /// `--access-format`
     pub access_format: Option<String>,
+    /// `--admin`
+    pub admin: Option<String>,
+    /// `--admin-token-file`
+    pub admin_token_file: Option<String>,
     /// `--workers`
     pub workers: Option<i64>,
     /// `--connect-timeout-ms` and the other times
@@ -97,6 +101,10 @@ impl Overrides {
         }
         let access_format = KeyPath::root().key("log").key("access_format");
         flags.set_text(access_format, "--access-format", &mut raw.log.access_format, &self.access_format);
+        let admin = KeyPath::root().key("admin");
+        flags.set_text(admin.key("listen"), "--admin", &mut raw.admin.listen, &self.admin);
+        let token_file = &mut raw.admin.token_file;
+        flags.set_text(admin.key("token_file"), "--admin-token-file", token_file, &self.admin_token_file);
         self.apply_frontend(&mut raw.frontend, &mut flags)?;
         self.apply_pool(&mut raw.pool, &mut flags)?;
         Ok(flags)

@@ -15,6 +15,8 @@ pub(super) struct Raw {
     pub(super) timeouts: RawTimeouts,
     pub(super) limits: RawLimits,
     pub(super) log: RawLog,
+    #[serde(skip_serializing_if = "is_empty")]
+    pub(super) admin: RawAdmin,
     pub(super) frontend: Vec<RawFrontend>,
     // By name, so that the same file resolves to the same pools in the same order every time.
     pub(super) pool: BTreeMap<String, RawPool>,
@@ -65,6 +67,14 @@ pub struct RawLimits {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct RawLog {
     pub(super) access_format: Option<String>,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct RawAdmin {
+    pub(super) listen: Option<String>,
+    pub(super) token_file: Option<String>,
 }
 
 /// One `[[frontend]]`.

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use super::raw::{
-    Raw, RawBackend, RawFrontend, RawHealth, RawLimits, RawLog, RawOwnLimits, RawOwnTimeouts, RawPool,
-    RawRoute, RawTimeouts,
+    Raw, RawAdmin, RawBackend, RawFrontend, RawHealth, RawLimits, RawLog, RawOwnLimits, RawOwnTimeouts,
+    RawPool, RawRoute, RawTimeouts,
 };
-use super::{Backend, Check, Config, Frontend, Health, Limits, Mode, Pool, Route, Timeouts, health, word};
+use super::{
+    Admin, Backend, Check, Config, Frontend, Health, Limits, Mode, Pool, Route, Timeouts, health, word,
+};
 
 impl Config {
     /// A configuration file that resolves to exactly this configuration.
@@ -16,12 +18,20 @@ impl Config {
             workers: integer(self.workers),
             timeouts: raw_timeouts(&self.timeouts),
             limits: raw_limits(&self.limits),
+            admin: raw_admin(self.admin.as_ref()),
             log: RawLog { access_format: Some(word::spell(self.log.access_format)) },
             frontend: self.frontends.iter().map(|frontend| raw_frontend(frontend, &self.pools)).collect(),
             pool: self.pools.iter().map(|pool| (pool.name.clone(), raw_pool(pool))).collect(),
         };
         toml::to_string(&raw)
             .expect("strings, integers, arrays and string-keyed tables: all of them exist in TOML")
+    }
+}
+
+fn raw_admin(admin: Option<&Admin>) -> RawAdmin {
+    RawAdmin {
+        listen: admin.map(|admin| admin.listen.to_string()),
+        token_file: admin.and_then(|admin| Some(admin.token_file.as_ref()?.display().to_string())),
     }
 }
 

@@ -6,7 +6,8 @@ use super::error::Problem;
 use super::key_path::KeyPath;
 use super::raw::{Raw, RawLimits, RawTimeouts};
 use super::{
-    Config, Host, Limits, Log, Mode, Timeouts, frontends, health, name, number, own, pools, sticky, word,
+    Config, Host, Limits, Log, Mode, Timeouts, admin, frontends, health, name, number, own, pools, sticky,
+    word,
 };
 
 /// Descriptors kept for what is not a connection: standard streams, epoll, wakers, the log, a resolver's socket.
@@ -67,7 +68,8 @@ pub(super) fn resolve(raw: &Raw, host: &Host) -> Result<(Config, Vec<Problem>), 
         }
         pools.push(pool);
     }
-    Ok((Config { workers, timeouts, limits, frontends, pools, log: Log { access_format } }, warnings))
+    let (log, admin) = (Log { access_format }, admin::resolve(&raw.admin, &mut warnings)?);
+    Ok((Config { workers, timeouts, limits, frontends, pools, log, admin }, warnings))
 }
 
 impl Default for Timeouts {

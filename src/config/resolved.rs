@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Cidr, Route};
+use super::{Admin, Cidr, Route};
 
 /// Everything a process needs to know before it opens its first socket.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// What is written about what happens.
     pub log: Log,
+    /// Where operators look in, if they may.
+    pub admin: Option<Admin>,
 }
 
 /// What is written about what happens.

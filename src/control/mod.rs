@@ -6,6 +6,8 @@
 //! | SIGHUP | the configuration is read again; what is wrong with it changes nothing |
 //! | SIGUSR2 | another process, of the program as it lies there now, takes over; then this one drains |
 
+mod answers;
+mod desk;
 mod reload;
 
 use std::io;
@@ -13,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 
-use self::reload::Requests;
+use self::reload::{Request as ReloadRequest, Requests};
 use crate::cli::Source;
 use crate::logging::Flusher;
 use crate::net::os;
 use crate::notify;
 use crate::upgrade::Program;
-use crate::worker::Control;
+use crate::worker::{Control, DeskEnd};
 
 /// A signal so soon after the first is the same one again: timeout(1), for one, signals the process and then its group.
 const ECHO: Duration = Duration::from_millis(200);
@@ -37,13 +39,22 @@ impl Signals {
     }
 }
 
-/// Heeds signals, reloads and looks up names again, in threads of their own. Without a `source` there is nothing to read
-/// again.
+/// Heeds signals, answers at the admin endpoint, reloads and looks up names again, in threads of their own. Without a
+/// `source` there is nothing to read again; a desk comes with the token that changes need, if they need one.
 ///
 /// # Errors
 /// No thread to be had.
-pub fn start(signals: Signals, control: Control, source: Option<Source>, log: Flusher) -> io::Result<()> {
+pub fn start(
+    signals: Signals,
+    control: Control,
+    desk: Option<(DeskEnd, Option<String>)>,
+    source: Option<Source>,
+    log: Flusher,
+) -> io::Result<()> {
     let reloads = source.map(|source| reload::start(control.clone(), source)).transpose()?;
+    if let Some((end, token)) = desk {
+        desk::start(control.clone(), end, token, reloads.clone(), os::raise_fd_limit())?;
+    }
     if let Some(interval) = notify::watchdog() {
         let control = control.clone();
         std::thread::Builder::new()
@@ -69,7 +80,7 @@ fn heed(
             SIGHUP => {
                 match reloads {
                     // It never ends before this process does.
-                    Some(reloads) => _ = reloads.send(()),
+                    Some(reloads) => _ = reloads.send(ReloadRequest::Reload(None)),
                     None => log::error!("not reloaded: there is no file to read again"),
                 }
                 continue;

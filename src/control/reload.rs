@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
+use serde_json::{Value, json};
+
 use crate::cli::{Run, Source};
 use crate::config::Missing;
 use crate::net::os;
@@ -14,7 +16,17 @@ use crate::notify;
 use crate::worker::{Control, Reloaded};
 
 /// Asks for a reload, from any thread.
-pub(super) type Requests = Sender<()>;
+pub(super) type Requests = Sender<Request>;
+/// Who wants to know what came of it.
+pub(super) type Report = Box<dyn FnOnce(Result<Value, String>) + Send>;
+
+/// What may be asked for.
+pub(super) enum Request {
+    /// To read the file again, and go on with what it says.
+    Reload(Option<Report>),
+    /// To say what that would change.
+    Preview(Report),
+}
 
 /// Starts the thread. `source` is what the proxy was configured by.
 ///
@@ -37,7 +49,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn keep(mut self, requested: &Receiver<()>) {
+    fn keep(mut self, requested: &Receiver<Request>) {
         loop {
             // No event tells when a name has got another address.
             let request = match self.source.resolve_interval() {
@@ -45,10 +57,9 @@ impl Keeper {
                 None => requested.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match request {
-                Ok(()) => {
-                    // Asked for several times meanwhile, it is still one.
-                    requested.try_iter().for_each(drop);
-                    self.reload();
+                Ok(request) => {
+                    let waiting: Vec<Request> = requested.try_iter().collect();
+                    self.serve(std::iter::once(request).chain(waiting));
                 }
                 Err(RecvTimeoutError::Timeout) => self.resolve(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -56,20 +67,62 @@ impl Keeper {
         }
     }
 
-    /// Reads the file again, and goes on with what it says now.
-    fn reload(&mut self) {
-        notify::reloading();
-        match self.source.read_again(os::raise_fd_limit()) {
-            Ok(run) => {
-                run.warnings.iter().for_each(|warning| log::warn!("{warning}"));
-                for left in self.apply(run, "reloaded") {
-                    log::warn!("reloaded, but not this, which takes a restart: {left}");
+    fn serve(&mut self, requests: impl Iterator<Item = Request>) {
+        let (mut reload, mut reports) = (false, Vec::new());
+        for request in requests {
+            match request {
+                Request::Preview(report) => report(self.preview()),
+                // Asked for several times meanwhile, it is still one.
+                Request::Reload(report) => {
+                    reload = true;
+                    reports.extend(report);
                 }
             }
-            Err(failure) => log::error!("not reloaded, nothing has changed: {failure}"),
         }
+        if reload {
+            let outcome = self.reload();
+            reports.into_iter().for_each(|report| report(outcome.clone()));
+        }
+    }
+
+    /// Reads the file again, and goes on with what it says now.
+    fn reload(&mut self) -> Result<Value, String> {
+        notify::reloading();
+        let outcome = match self.source.read_again(os::raise_fd_limit()) {
+            Ok(run) => {
+                run.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+                self.apply(run, "reloaded").map(|Reloaded { changes, left, .. }| {
+                    for left in &left {
+                        log::warn!("reloaded, but not this, which takes a restart: {left}");
+                    }
+                    json!({ "changes": changes, "left": left })
+                })
+            }
+            Err(failure) => {
+                log::error!("not reloaded, nothing has changed: {failure}");
+                Err(failure.to_string())
+            }
+        };
         // Whatever came of it, it serves.
         notify::ready("serving");
+        outcome
+    }
+
+    /// What a reload would change, and whom it would concern.
+    fn preview(&self) -> Result<Value, String> {
+        let run = self.source.read_again(os::raise_fd_limit()).map_err(|failure| failure.to_string())?;
+        let preview = self.control.preview(run.config)?;
+        let counted = |(name, count): &(String, u64)| json!({ "name": name, "connections": count });
+        let draining: Vec<Value> = preview
+            .draining
+            .iter()
+            .map(|(name, count)| counted(&(name.clone(), u64::from(*count))))
+            .collect();
+        let closing: Vec<Value> = preview.closing.iter().map(counted).collect();
+        Ok(json!({
+            "changes": preview.changes, "left": preview.left, "warnings": run.warnings,
+            "backends_that_drain": draining, "frontends_that_close": closing,
+        }))
     }
 
     /// Looks the names up again, and goes on with what they stand for now, if that is something else. The file may say
@@ -106,20 +159,21 @@ impl Keeper {
         self.missing = missing.into_iter().map(|one| one.host).collect();
     }
 
-    /// Goes on with this, and returns what is left as it was.
-    fn apply(&mut self, run: Run, what: &str) -> Vec<String> {
+    /// Goes on with this.
+    fn apply(&mut self, run: Run, what: &str) -> Result<Reloaded, String> {
         match self.control.reload(run.config) {
-            Ok(Reloaded { changes, left, opened }) => {
+            Ok(reloaded) => {
+                let Reloaded { changes, opened, .. } = &reloaded;
                 opened.iter().for_each(|address| log::info!("listening on {address}"));
                 changes.iter().for_each(|change| log::info!("{what}: {change}"));
                 let plural = if changes.len() == 1 { "" } else { "s" };
                 log::info!("{what}: {} change{plural}", changes.len());
                 self.source = run.source;
-                left
+                Ok(reloaded)
             }
             Err(why) => {
                 log::error!("not {what}, nothing has changed: {why}");
-                Vec::new()
+                Err(why)
             }
         }
     }

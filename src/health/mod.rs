@@ -182,7 +182,7 @@ impl<S: Socket> Checks<S> {
             match why {
                 Some(why) => {
                     log::warn!("backend {backend} of pool {} is down: {why}", pool.name);
-                    pool.mark_down(backend);
+                    pool.mark_down(backend, &why, ctx.now);
                 }
                 None => {
                     log::info!("backend {backend} of pool {} is up again", pool.name);

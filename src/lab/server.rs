@@ -202,7 +202,7 @@ impl<S: Service> Loop<S> {
                     Token::Listener(_) => self.acceptable = true,
                     Token::Client(id) => self.ready(id.slot as usize, event, now),
                     // A server connects to nobody.
-                    Token::Backend(_) | Token::Probe { .. } => {}
+                    Token::Backend(_) | Token::Probe { .. } | Token::Desk { .. } => {}
                 }
             }
             self.expire(now);

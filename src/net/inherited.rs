@@ -28,6 +28,11 @@ pub fn listeners(options: &SocketOptions) -> io::Result<Vec<TcpListener>> {
     passed.into_iter().map(|fd| take_listener(fd, options)).collect()
 }
 
+/// Whether this process takes the place of another one, which still serves.
+pub fn takes_over() -> bool {
+    std::env::var_os(READY).is_some()
+}
+
 fn parse(list: &OsStr) -> io::Result<Vec<RawFd>> {
     let list = list.to_string_lossy();
     let numbers = list.split(',').filter(|number| !number.is_empty()).map(|number| number.parse().ok());

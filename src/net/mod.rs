@@ -7,9 +7,11 @@
 //! - Events may be spurious, but never claim that a connect succeeded while it is under way.
 //! - Dropping a socket closes it and ends its events, except those already handed out in the current batch.
 
+pub mod desk;
 mod duct;
 pub mod inherited;
 pub mod os;
+mod queue;
 
 use std::io;
 use std::net::SocketAddr;
@@ -71,11 +73,29 @@ pub trait Net {
         Ok(())
     }
 
+    /// Connections that wait in a listener's queue, and how many may. A simulation does not say.
+    fn queue_depth(&self, _listener: &Self::Listener) -> Option<(u32, u32)> {
+        None
+    }
+
+    /// Where a listener is, with the port that the kernel picked. A simulation does not say.
+    fn address(&self, _listener: &Self::Listener) -> Option<SocketAddr> {
+        None
+    }
+
     /// Takes one connection from the listener's queue.
     ///
     /// # Errors
     /// `WouldBlock` when the queue is empty; others, see `accept(2)`: most concern one connection only.
     fn accept(&mut self, listener: &Self::Listener) -> io::Result<(Self::Socket, SocketAddr)>;
+
+    /// Takes one connection from a listener of any kind, a unix socket's too.
+    ///
+    /// # Errors
+    /// Those of [`Net::accept`].
+    fn accept_any(&mut self, listener: &Self::Listener) -> io::Result<Self::Socket> {
+        self.accept(listener).map(|(socket, _)| socket)
+    }
 
     /// Starts connecting. The outcome is known at the first writable event: [`Socket::connected`] tells.
     /// The kernel may keep its last word of the handshake to let it travel with the first bytes: where none are written

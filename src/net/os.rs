@@ -13,7 +13,7 @@ use rustix::pipe::{SpliceFlags, splice};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
-use super::{Duct, Event, Net, Socket};
+use super::{Duct, Event, Net, Socket, queue};
 use crate::config::{Listen, Timeouts};
 use crate::token::Token;
 
@@ -122,9 +122,24 @@ impl Net for OsNet {
         Ok(rustix::net::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX))?)
     }
 
+    fn queue_depth(&self, listener: &TcpListener) -> Option<(u32, u32)> {
+        queue::depth(listener).ok()
+    }
+
+    fn address(&self, listener: &TcpListener) -> Option<SocketAddr> {
+        listener.local_addr().ok()
+    }
+
     fn accept(&mut self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
         // Accepted sockets inherit the listener's options: no call per connection.
         listener.accept()
+    }
+
+    fn accept_any(&mut self, listener: &TcpListener) -> io::Result<TcpStream> {
+        // Reading, writing and closing a unix socket is what it is for TCP; only addresses are not.
+        let (socket, _) = SockRef::from(listener).accept()?;
+        socket.set_nonblocking(true)?;
+        Ok(TcpStream::from_std(socket.into()))
     }
 
     fn connect(&mut self, address: SocketAddr) -> io::Result<TcpStream> {

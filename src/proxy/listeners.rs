@@ -75,6 +75,11 @@ impl<L> Listeners<L> {
         self.slots.iter().enumerate().filter_map(|(slot, listener)| Some((slot, &listener.as_ref()?.socket)))
     }
 
+    /// The sockets, each with the frontend whose clients come in there.
+    pub(super) fn with_frontends(&self) -> impl Iterator<Item = (&L, usize)> {
+        self.all().map(|listener| (&listener.socket, listener.frontend))
+    }
+
     /// Whose clients come in anywhere.
     pub(super) fn frontends(&self) -> impl Iterator<Item = usize> {
         self.all().map(|listener| listener.frontend)

@@ -4,20 +4,24 @@ mod admission;
 mod layout;
 mod listeners;
 mod news;
+mod observed;
 mod renewal;
 #[cfg(test)]
 mod sizes;
+mod time;
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::admission::{admit, refuse};
 pub use self::listeners::free_slot;
 use self::listeners::{Accepted, Listeners};
 use self::news::News;
+pub use self::observed::{Explained, Observed, Question};
 pub use self::renewal::{Renewal, Source};
+use crate::admin::Desk;
 use crate::clients::Admission;
 use crate::ctx::Ctx;
 use crate::health::Checks;
@@ -26,13 +30,10 @@ use crate::net::{Event, Net};
 use crate::session::{Cause, Next, Reason, Session};
 use crate::table::Table;
 use crate::timers::Timers;
-use crate::token::{SessionId, Token};
+use crate::token::{SessionId, Side, Token};
 
 /// Connections taken from one listener before the sessions get their turn.
 const ACCEPT_BATCH: usize = 64;
-
-/// How long a backend may remain without word of a connection while the loop is busy.
-const GREETING_MAX: Duration = Duration::from_millis(2);
 
 /// One worker: its sessions, and the loop that runs them.
 pub struct Proxy<N: Net> {
@@ -53,6 +54,10 @@ pub struct Proxy<N: Net> {
     awake: Vec<SessionId>,
     /// The checks of backends, if they are this worker's to make.
     checks: Option<Checks<N::Socket>>,
+    /// The admin endpoint, if it is this worker's.
+    desk: Option<Box<Desk<N>>>,
+    /// Another thread wanted this one to look up.
+    woken: bool,
     news: News,
     /// Set once connections are only let finish.
     drain_deadline: Option<Instant>,
@@ -85,6 +90,8 @@ impl<N: Net> Proxy<N> {
             listeners: Listeners::register(listeners, &mut ctx.net)?,
             news: News::new(&ctx),
             checks: None,
+            desk: None,
+            woken: false,
             ctx,
             sessions: Table::default(),
             max_connections,
@@ -112,6 +119,10 @@ impl<N: Net> Proxy<N> {
         self.expire();
         self.heed_news();
         self.greet();
+        if let Some(desk) = &mut self.desk {
+            desk.turn(std::mem::take(&mut self.woken), &mut self.ctx);
+        }
+        self.measure_turn();
         Ok(())
     }
 
@@ -140,6 +151,10 @@ impl<N: Net> Proxy<N> {
             (self.ctx.draining, self.ctx.gently) = (true, gently);
             self.ctx.links.retire();
             self.checks = None;
+            if gently {
+                // Another process has taken that over as well.
+                self.desk = None;
+            }
             // Who waits for nothing but another request need not wait.
             self.sessions.ids().into_iter().for_each(|id| self.step(id));
         }
@@ -170,29 +185,6 @@ impl<N: Net> Proxy<N> {
         &self.ctx
     }
 
-    /// How long the wait for events may take: not at all while work is left that no event will announce.
-    fn timeout(&self) -> Option<Duration> {
-        let now = self.ctx.now;
-        let may_accept = self.sessions.len() < self.max_connections;
-        let is_busy = !self.run_queue.is_empty() || !self.ctx.ungreeted.is_empty() || self.has_news();
-        if is_busy || (may_accept && self.listeners.any_pending(now)) {
-            return Some(Duration::ZERO);
-        }
-        let resume_at = if may_accept { self.listeners.resume_at() } else { None };
-        let links = self.ctx.links.deadline();
-        // Most have no checks, and are not draining.
-        let rare =
-            if self.checks.is_some() || self.drain_deadline.is_some() { self.rare_deadline() } else { None };
-        let next = [self.timers.next(), resume_at, links, rare].into_iter().flatten().min()?;
-        Some(next.saturating_duration_since(now))
-    }
-
-    #[cold]
-    fn rare_deadline(&self) -> Option<Instant> {
-        let checks = self.checks.as_ref().and_then(Checks::deadline);
-        checks.into_iter().chain(self.drain_deadline).min()
-    }
-
     /// Tells everybody what happened before anybody has a turn: what an idle connection has to say disqualifies it, and
     /// must not be taken for the answer to a request that came with the same batch.
     fn hand_out_events(&mut self) {
@@ -211,8 +203,13 @@ impl<N: Net> Proxy<N> {
                     }
                 }
                 Token::Listener(index) => self.listeners.note(index),
+                Token::Desk { slot, turn } => {
+                    if let Some(desk) = &mut self.desk {
+                        desk.note(slot, turn, &event);
+                    }
+                }
                 // Whoever woke us looks at the flags it set once this turn is over.
-                Token::Waker => {}
+                Token::Waker => self.woken = true,
             }
         }
         for index in 0..self.awake.len() {
@@ -277,10 +274,14 @@ impl<N: Net> Proxy<N> {
 
     fn open(&mut self, mut socket: N::Socket, address: SocketAddr, frontend: usize) {
         self.ctx.metrics.accepted += 1;
+        self.ctx.metrics.frontend(frontend).accepted += 1;
         let admission = match admit(address, frontend, &mut self.ctx) {
             Ok(admission) => admission,
             Err(()) => {
                 self.ctx.metrics.closed += 1;
+                self.ctx.metrics.frontend(frontend).closed += 1;
+                let limited = Reason::peer(Side::Client, Cause::ClientLimit);
+                self.ctx.metrics.connections_ended.count(limited.ender.word(), limited.cause.word());
                 return refuse(socket);
             }
         };
@@ -335,7 +336,10 @@ impl<N: Net> Proxy<N> {
     fn close(&mut self, id: SessionId, reason: Reason) {
         if let Some(mut tenant) = self.sessions.remove(id) {
             tenant.session.finish(reason, &mut self.ctx);
-            self.ctx.metrics.closed += 1;
+            let metrics = &mut self.ctx.metrics;
+            metrics.closed += 1;
+            metrics.frontend(tenant.session.frontend()).closed += 1;
+            metrics.connections_ended.count(reason.ender.word(), reason.cause.word());
             self.full &= self.sessions.len() > self.max_connections / 8 * 7;
         }
     }
@@ -347,41 +351,6 @@ impl<N: Net> Proxy<N> {
             let Some(tenant) = self.sessions.get_mut(id) else { continue };
             tenant.queued = false;
             self.step(id);
-        }
-    }
-
-    /// Tells backends of their connections: when there was nothing else to do, or it is high time.
-    fn greet(&mut self) {
-        while let Some(&(link, since)) = self.ctx.ungreeted.front()
-            && (self.events.is_empty() || self.ctx.now >= since + GREETING_MAX)
-        {
-            self.ctx.ungreeted.pop_front();
-            let session = self.ctx.links.session(link).and_then(|id| self.sessions.get(id));
-            if let Some(tenant) = session {
-                tenant.session.greet();
-            }
-        }
-    }
-
-    fn expire(&mut self) {
-        let now = self.ctx.now;
-        self.ctx.links.expire(now);
-        if let Some(checks) = &mut self.checks {
-            checks.expire(&mut self.ctx);
-        }
-        while let Some(slot) = self.timers.pop_due(now) {
-            let Some(id) = self.sessions.tenant(slot) else { continue };
-            let Some(tenant) = self.sessions.get_mut(id) else { continue };
-            match tenant.session.deadline(&self.ctx) {
-                Some(at) if at > now => self.timers.arm(slot, at),
-                _ => self.step(id),
-            }
-        }
-        if self.drain_deadline.is_some_and(|deadline| deadline <= now) {
-            for id in self.sessions.ids() {
-                self.ctx.metrics.cut += 1;
-                self.close(id, Reason::proxy(Cause::Drained));
-            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::health::Checks;
+use crate::metrics::FrontendCounts;
 use crate::net::Net;
 
 /// What a worker goes on with.
@@ -65,6 +66,12 @@ impl<N: Net> Proxy<N> {
             .for_each(|(clients, &place)| self.ctx.clients[place] = clients);
         self.ctx.departed =
             (0..self.ctx.clients.len()).map(|place| !layout.frontends.contains(&place)).collect();
+        // Who takes a place begins to count.
+        for (place, frontend) in layout.config.frontends.iter().enumerate() {
+            if self.ctx.config.frontends.get(place).is_some_and(|old| old.name != frontend.name) {
+                *self.ctx.metrics.frontend(place) = FrontendCounts::default();
+            }
+        }
         self.ctx.config = Arc::new(layout.config);
         self.news.extend(&self.ctx);
         self.renew_links(&replaced);

@@ -81,18 +81,32 @@ impl Reason {
 
 impl fmt::Display for Ender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(self.word())
+    }
+}
+
+impl Ender {
+    /// As the log, and metrics, call it.
+    pub fn word(&self) -> &'static str {
+        match self {
             Ender::Peer(Side::Client) => "client",
             Ender::Peer(Side::Backend) => "backend",
             Ender::Proxy => "proxy",
-        })
+        }
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Cause {
+    /// As the log, and metrics, call it.
+    pub fn word(&self) -> &'static str {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut};
-        f.write_str(match self {
+        match self {
             Cause::Finished => "finished",
             Cause::Broken(ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected) => "reset",
             Cause::Broken(TimedOut) => "unresponsive",
@@ -112,6 +126,6 @@ impl fmt::Display for Cause {
             Cause::BodyTimeout => "body_timeout",
             Cause::ResponseTimeout => "response_timeout",
             Cause::RequestTimeout => "request_timeout",
-        })
+        }
     }
 }

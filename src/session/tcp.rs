@@ -112,6 +112,7 @@ impl<N: Net> Tcp<N> {
                     let (before, last_activity) = (duplex.moved_bytes(), duplex.last_activity());
                     let verdict = duplex.turn(&mut self.client, self.seeker.frontend as usize, ctx);
                     let after = duplex.moved_bytes();
+                    duplex.backend().stats().count_bytes(after.0 - before.0, after.1 - before.1);
                     if after.1 > before.1 && std::mem::replace(&mut self.asked, false) {
                         let pool = &mut ctx.pools[self.seeker.pool];
                         pool.observe(duplex.backend(), Sample::Answer, last_activity, ctx.now);

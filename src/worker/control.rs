@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use super::look::{WantedByName, with_wanted};
 use super::sockets::Open;
 use super::{Order, Shared, seed, share};
 use crate::balance::Pool;
@@ -18,12 +19,17 @@ use crate::proxy::Renewal;
 /// Controls a running proxy, from any thread.
 #[derive(Clone)]
 pub struct Control {
-    shared: Arc<Shared>,
-    present: Arc<Mutex<Present>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) present: Arc<Mutex<Present>>,
 }
 
 /// What the proxy runs with.
 pub(super) struct Present {
+    /// As it was configured.
+    pub(super) base: Config,
+    /// What operators want otherwise.
+    pub(super) wanted: WantedByName,
+    /// Both together.
     pub(super) config: Arc<Config>,
     pub(super) pools: Vec<Arc<Pool>>,
     pub(super) clients: Vec<Option<Arc<Clients>>>,
@@ -85,7 +91,7 @@ impl Control {
         answers.recv_timeout(within) == Err(mpsc::RecvTimeoutError::Disconnected)
     }
 
-    fn order(&self, present: &Present, mut order: impl FnMut(usize) -> Order) {
+    pub(super) fn order(&self, present: &Present, mut order: impl FnMut(usize) -> Order) {
         for (index, orders) in present.orders.iter().enumerate() {
             // A worker that is gone has stopped them all.
             let _ = orders.send(order(index));
@@ -105,13 +111,28 @@ impl Control {
     /// # Errors
     /// Why nothing has changed, as one line.
     pub fn reload(&self, new: Config) -> Result<Reloaded, String> {
+        self.change(|present| (new, present.wanted.clone()))
+    }
+
+    /// Goes on with what `change` makes of the configuration as it was given, and of what operators want otherwise.
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&Present) -> (Config, WantedByName),
+    ) -> Result<Reloaded, String> {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         if self.shared.stopping.load(Ordering::Acquire) {
             return Err("it is stopping".to_owned());
         }
-        let (config, left) = present.config.keep_what_cannot_change(new)?;
+        let (base, mut wanted) = change(&present);
+        // Who comes back later, comes back as the file has it.
+        wanted.retain(|(pool, backend), _| {
+            let mut pools = base.pools.iter().filter(|one| one.name == *pool);
+            pools.any(|pool| pool.backends.iter().any(|one| one.name == *backend))
+        });
+        let (config, left) = present.config.keep_what_cannot_change(with_wanted(base.clone(), &wanted))?;
         let changes = diff::lines(&present.config, &config);
         if changes.is_empty() {
+            (present.base, present.wanted) = (base, wanted);
             return Ok(Reloaded { left, ..Reloaded::default() });
         }
         let config = Arc::new(config);
@@ -139,6 +160,7 @@ impl Control {
         let before = present.open.addresses();
         let opened = open.addresses().into_iter().filter(|address| !before.contains(address)).collect();
         (present.config, present.pools, present.clients, present.open) = (config, pools, clients, open);
+        (present.base, present.wanted) = (base, wanted);
         // Until each has dropped its end.
         failures.iter().for_each(|error| log::error!("a worker cannot watch a listener: {error}"));
         Ok(Reloaded { changes, left, opened })

@@ -5,6 +5,7 @@
 //! ```
 
 mod control;
+mod look;
 mod sockets;
 
 use std::io;
@@ -20,24 +21,38 @@ use mio::net::TcpListener;
 
 use self::control::Present;
 pub use self::control::{Control, Reloaded};
+pub use self::look::{Preview, Wanted, WantedByName};
 use self::sockets::Open;
+use crate::admin::{Asked, Told};
 use crate::balance::policy::{self, Seed};
 use crate::balance::{Balancer, Pool};
 use crate::clients::Clients;
-use crate::config::{Config, Frontend};
+use crate::config::{AdminListen, Config, Frontend};
 use crate::ctx::Ctx;
 use crate::health::Checks;
 use crate::metrics::Metrics;
-use crate::net::inherited;
 use crate::net::os::{self, OsNet, SocketOptions};
-use crate::proxy::{Proxy, Renewal};
+use crate::net::{self, inherited};
+use crate::proxy::{Explained, Observed, Proxy, Question, Renewal};
 
 /// A proxy at work in threads of its own.
 pub struct Running {
     /// Where it listens, in the order of the configuration; port 0 replaced by what the kernel picked.
     pub addresses: Vec<SocketAddr>,
+    /// The other end of the admin endpoint, if there is one.
+    pub desk: Option<DeskEnd>,
     control: Control,
     workers: Vec<JoinHandle<io::Result<Metrics>>>,
+}
+
+/// What the admin endpoint's requests come out of, and answers go into.
+pub struct DeskEnd {
+    /// Where it listens.
+    pub listen: AdminListen,
+    /// Requests.
+    pub asked: mpsc::Receiver<Asked>,
+    /// Answers; the worker is to be woken: see [`Control::wake_desk`].
+    pub told: mpsc::Sender<Told>,
 }
 
 /// What the threads of a proxy have in common.
@@ -63,6 +78,10 @@ enum Order {
     },
     /// Hand out another descriptor for each listening socket.
     Lend { to: mpsc::Sender<io::Result<OwnedFd>> },
+    /// Tell what it looks like.
+    Observe { worker: usize, to: mpsc::Sender<(usize, Observed)> },
+    /// Tell which backend a client would get.
+    Explain { worker: usize, question: Question, to: mpsc::Sender<(usize, Result<Explained, String>)> },
     /// Nothing: who drops this is alive.
     Answer { _done: mpsc::Sender<()> },
 }
@@ -126,6 +145,8 @@ pub fn start(config: Config) -> io::Result<Running> {
     let options = SocketOptions::new(&config.timeouts);
     let (open, listeners) = Open::all(&config, &options, inherited::listeners(&options)?)?;
     let addresses = open.addresses();
+    let mut desk_listener = open_desk(&config)?;
+    let mut desk = None;
     let base = os::now();
     let pools: Vec<Arc<Pool>> =
         config.pools.iter().map(|pool| Arc::new(Pool::new(pool, &config.timeouts, base))).collect();
@@ -148,6 +169,11 @@ pub fn start(config: Config) -> io::Result<Running> {
         let mut proxy = Proxy::new(ctx, listeners, most)?;
         if index == 0 {
             proxy.make_checks(Checks::new(&config, &pools, fastrand::u64(..), base));
+            if let Some((listener, listen)) = desk_listener.take() {
+                let ((asking, asked), (told, telling)) = (mpsc::channel(), mpsc::channel());
+                proxy.open_desk(listener, asking, telling)?;
+                desk = Some(DeskEnd { listen, asked, told });
+            }
         }
         let (sender, receiver) = mpsc::channel();
         orders.push(sender);
@@ -155,8 +181,20 @@ pub fn start(config: Config) -> io::Result<Running> {
         let run = move || run(proxy, listening, &shared, &receiver);
         workers.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
     }
-    let control = Control::new(shared, Present { config, pools, clients, open, options, orders });
-    Ok(Running { addresses, control, workers })
+    let (base, wanted) = ((*config).clone(), WantedByName::new());
+    let present = Present { base, wanted, config, pools, clients, open, options, orders };
+    Ok(Running { addresses, desk, control: Control::new(shared, present), workers })
+}
+
+/// The listener of the admin endpoint, and where it is: of port 0, the one that the kernel picked.
+fn open_desk(config: &Config) -> io::Result<Option<(TcpListener, AdminListen)>> {
+    let Some(admin) = &config.admin else { return Ok(None) };
+    let listener = net::desk::listen(&admin.listen, inherited::takes_over())?;
+    let listen = match &admin.listen {
+        AdminListen::Tcp(_) => AdminListen::Tcp(listener.local_addr()?),
+        unix => unix.clone(),
+    };
+    Ok(Some((listener, listen)))
 }
 
 fn context(net: OsNet, worker: usize, pools: &[Arc<Pool>], config: &Arc<Config>) -> Ctx<OsNet> {
@@ -245,6 +283,8 @@ fn follow(order: Order, proxy: &mut Proxy<OsNet>) {
         Order::Lend { to } => {
             proxy.listeners().for_each(|(_, listener)| _ = to.send(os::duplicate(listener)))
         }
+        Order::Observe { worker, to } => _ = to.send((worker, proxy.observe())),
+        Order::Explain { worker, question, to } => _ = to.send((worker, proxy.explain(&question))),
         Order::Answer { .. } => {}
     }
 }

@@ -42,7 +42,7 @@ fn nobody_is_sent_to_a_backend_that_is_down_and_a_success_there_changes_nothing(
             .map(|n| balancer.choose(client(n), None, &Tried::default(), at(0)).expect("all are there"))
             .collect();
         assert!(from_before.iter().any(|lease| position(&balancer, lease) == 1), "{name}");
-        pool.mark_down(&pool.backends()[1]);
+        pool.mark_down(&pool.backends()[1], "a test", at(0));
         assert_eq!(shares(name, &pool, 0)[1], 0.0, "{name}");
         from_before.iter().for_each(|lease| lease.succeeded(at(0)));
         assert!(pool.backends()[1].is_down(), "{name}");
@@ -55,7 +55,7 @@ fn nobody_is_sent_to_a_backend_that_is_down_and_a_success_there_changes_nothing(
 fn a_backend_that_is_back_grows_from_a_tenth_of_its_share_to_all_of_it() {
     for name in policy::names() {
         let pool = with_health(4, slow_start(1000));
-        pool.mark_down(&pool.backends()[0]);
+        pool.mark_down(&pool.backends()[0], "a test", at(0));
         pool.mark_up(&pool.backends()[0], at(500));
         // Whoever does not go there goes elsewhere, so the share is a little less than the part of the choices.
         for (ms, least, most) in [(500, 0.01, 0.05), (1000, 0.09, 0.19), (1490, 0.18, 0.30), (1500, 0.2, 0.3)]
@@ -84,7 +84,7 @@ fn slow_start_moves_a_client_once() {
             position(&balancer, &lease)
         };
         let before: Vec<usize> = (0..500).map(|n| home(n, 0)).collect();
-        pool.mark_down(&pool.backends()[0]);
+        pool.mark_down(&pool.backends()[0], "a test", at(0));
         pool.mark_up(&pool.backends()[0], at(1));
         let mut back = vec![false; 500];
         for ms in (1..=1001).step_by(50) {
@@ -102,7 +102,7 @@ fn slow_start_moves_a_client_once() {
 #[test]
 fn the_only_backend_gets_everybody_however_slowly_it_starts() {
     let pool = with_health(1, slow_start(60_000));
-    pool.mark_down(&pool.backends()[0]);
+    pool.mark_down(&pool.backends()[0], "a test", at(0));
     pool.mark_up(&pool.backends()[0], at(1));
     for name in policy::names() {
         assert!(shares(name, &pool, 2)[0] > 0.999, "{name}");
@@ -135,13 +135,13 @@ fn backups_serve_only_when_nobody_else_is_left() {
         let pool = configured(&config::Pool::new("test", "", list));
         let zero = |shares: &[f64], who: &[usize]| who.iter().all(|&i| shares[i] == 0.0);
         assert!(zero(&shares(name, &pool, 0), &[2, 3]), "{name}");
-        pool.mark_down(&pool.backends()[0]);
+        pool.mark_down(&pool.backends()[0], "a test", at(0));
         assert!(zero(&shares(name, &pool, 0), &[0, 2, 3]), "{name}");
-        pool.mark_down(&pool.backends()[1]);
+        pool.mark_down(&pool.backends()[1], "a test", at(0));
         let found = shares(name, &pool, 0);
         assert!(zero(&found, &[0, 1]) && found[2] > 0.3 && found[3] > 0.3, "{name}: {found:?}");
-        pool.mark_down(&pool.backends()[2]);
-        pool.mark_down(&pool.backends()[3]);
+        pool.mark_down(&pool.backends()[2], "a test", at(0));
+        pool.mark_down(&pool.backends()[3], "a test", at(0));
         assert!(
             zero(&shares(name, &pool, 0), &[2, 3]),
             "{name}: when all are down, the first ones are tried"
@@ -155,7 +155,7 @@ fn backups_serve_only_when_nobody_else_is_left() {
 fn with_everybody_down_one_is_tried_or_nobody_as_the_pool_says() {
     for (on_all_down, served) in [(OnAllDown::Try, true), (OnAllDown::Refuse, false)] {
         let pool = with_health(2, Health { on_all_down, ..Health::default() });
-        pool.backends().iter().for_each(|backend| pool.mark_down(backend));
+        pool.backends().iter().for_each(|backend| pool.mark_down(backend, "a test", at(0)));
         let mut balancer = seeded("round_robin", &pool, 1);
         let lease = balancer.choose(client(0), None, &Tried::default(), at(0));
         assert_eq!(lease.is_some(), served);
@@ -191,7 +191,7 @@ fn full_is_not_gone_so_no_backup_steps_in_and_waiting_is_worth_it() {
     list[0].max_connections = Some(1);
     list[2].backup = true;
     let pool = configured(&config::Pool::new("test", "", list));
-    pool.mark_down(&pool.backends()[1]);
+    pool.mark_down(&pool.backends()[1], "a test", at(0));
     let mut balancer = seeded("round_robin", &pool, 1);
     let mut choose = || balancer.choose(client(0), None, &Tried::default(), at(0));
     let first = choose().expect("there is room");

@@ -4,6 +4,7 @@
 
 mod all_policies;
 mod bounded;
+mod explain;
 mod fewest_connections;
 mod health;
 mod ip_hashing;

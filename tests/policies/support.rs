@@ -79,6 +79,14 @@ where
 {
     struct Ask<F>(F);
     impl<F: FnMut(&Choice<'_>) -> Option<usize> + Send> Policy for Ask<F> {
+        fn score(&self, _: &Choice<'_>, _: usize) -> Option<f64> {
+            None
+        }
+
+        fn copy(&self) -> Box<dyn Policy> {
+            unreachable!("nobody asks a closure what it would do")
+        }
+
         fn name(&self) -> &'static str {
             "ask"
         }

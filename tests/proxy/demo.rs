@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use rustix::process::Signal;
 
-use crate::support::{Proxy, connect, rest, say};
+use crate::support::{Proxy, connect, rest, say, wait_until};
 
 /// The body of the page at this address.
 fn page(address: SocketAddr) -> String {
@@ -16,7 +16,27 @@ fn page(address: SocketAddr) -> String {
 }
 
 #[test]
-fn the_demo_shows_two_backends_taking_turns() {
+fn a_backend_of_the_demo_can_be_killed() {
+    let proxy = Proxy::start_anywhere("--demo --port 0");
+    let kill = proxy.stdout.wait_for("how to kill one", |line| {
+        let rest = line.trim().strip_prefix("curl -X POST http://")?;
+        Some(rest.split_once("/kill ")?.0.to_owned())
+    });
+    let mut killer = connect(kill.parse().unwrap());
+    say(&mut killer, b"POST /kill HTTP/1.1\r\nHost: demo\r\nContent-Length: 0\r\n\r\n");
+    proxy.stderr.wait_for_text("alpha is dead");
+    proxy.stderr.wait_for_text("backend alpha");
+    for _ in 0..4 {
+        let page = page(proxy.address());
+        assert!(page.contains("beta") || page.contains("gamma"), "{page}");
+    }
+    proxy.stderr.wait_for_text("alpha is back");
+    proxy.stderr.wait_for_text(" is up");
+    wait_until("alpha to serve", || page(proxy.address()).contains("alpha"));
+}
+
+#[test]
+fn the_demo_shows_three_backends_taking_turns() {
     let mut proxy = Proxy::start_anywhere("--demo --port 0");
     proxy.stdout.wait_for_text("one connection: one backend");
     proxy.stdout.wait_for_text("Each connection leaves a line below.");
@@ -25,11 +45,11 @@ fn the_demo_shows_two_backends_taking_turns() {
         .wait_for("a command to try", |line| Some(line.trim().strip_prefix("curl http://")?.to_owned()));
     let address = url.split_once('/').unwrap().0.parse().unwrap();
     assert_eq!(proxy.address(), address);
-    let pages = [page(address), page(address), page(address)];
-    assert!(
-        pages[0].contains("alpha") && pages[1].contains("beta") && pages[2].contains("alpha"),
-        "{pages:?}"
-    );
+    for name in ["alpha", "beta", "gamma", "alpha"] {
+        let page = page(address);
+        assert!(page.contains(name), "{page}");
+    }
+    proxy.stdout.wait_for_text("alpha dies, and is back after");
     proxy.signal(Signal::INT);
     assert_eq!(proxy.exit_code(), Some(0));
 }

@@ -151,6 +151,7 @@ pub fn configuration() -> Config {
         frontends: vec![config::Frontend { mode: config::Mode::Http, ..config::Frontend::new("web", 0) }],
         pools: vec![config::Pool::new("app", "round_robin", vec![another_backend(0)])],
         log: config::Log { access_format: config::AccessFormat::Combined },
+        admin: None,
     }
 }
 

@@ -58,6 +58,7 @@ fn configuration(knobs: &Knobs) -> Config {
         config::Backend::new(format!("b{index}"), ([10, 0, 0, index as u8], 80).into(), weight)
     });
     let mut config = Config {
+        admin: None,
         workers: 1,
         timeouts: config::Timeouts {
             connect: CONNECT_TIMEOUT,

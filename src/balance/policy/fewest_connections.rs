@@ -14,9 +14,11 @@ pub(super) const ENTRY: Entry = Entry {
     name: "fewest_connections",
     summary: "The backend with the fewest connections for its weight. For connections that differ in length.",
     keyed: false,
+    score: "connections for its weight: the fewest, by lot where several have them",
     build: |seed| Box::new(FewestConnections { rng: seed.rng() }),
 };
 
+#[derive(Clone)]
 struct FewestConnections {
     rng: fastrand::Rng,
 }
@@ -24,6 +26,14 @@ struct FewestConnections {
 impl Policy for FewestConnections {
     fn name(&self) -> &'static str {
         ENTRY.name
+    }
+
+    fn score(&self, choice: &Choice<'_>, index: usize) -> Option<f64> {
+        Load::of(choice.pool().backends().get(index)?).value()
+    }
+
+    fn copy(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
     }
 
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {

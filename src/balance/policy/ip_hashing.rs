@@ -18,14 +18,24 @@ pub(super) const ENTRY: Entry = Entry {
     name: "ip_hashing",
     summary: "The same client address always to the same backend. For backends that keep something per client.",
     keyed: true,
+    score: "the client's draw for it: the highest",
     build: |_| Box::new(IpHashing),
 };
 
+#[derive(Clone)]
 struct IpHashing;
 
 impl Policy for IpHashing {
     fn name(&self) -> &'static str {
         ENTRY.name
+    }
+
+    fn score(&self, choice: &Choice<'_>, index: usize) -> Option<f64> {
+        draw_of(choice, index)
+    }
+
+    fn copy(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
     }
 
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {
@@ -41,6 +51,13 @@ pub(super) fn best_draw(choice: &Choice<'_>) -> Option<usize> {
         return Some(best);
     }
     best_of(choice, |backend| choice.has_room(backend))
+}
+
+/// What the client's draw makes of the backend at this position.
+pub(super) fn draw_of(choice: &Choice<'_>, index: usize) -> Option<f64> {
+    let backend = choice.pool().backends().get(index)?;
+    let u = Client::new(choice.client()).draw(backend.key);
+    Some(-f64::from(backend.weight()) / u.ln())
 }
 
 fn best_of(choice: &Choice<'_>, takes_part: impl Fn(&Backend) -> bool) -> Option<usize> {

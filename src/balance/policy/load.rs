@@ -15,6 +15,11 @@ impl Load {
         Load { connections: backend.connections().into(), weight: backend.weight().into() }
     }
 
+    /// As a number, for people; none without weight.
+    pub(super) fn value(self) -> Option<f64> {
+        (self.weight > 0).then(|| self.connections as f64 / self.weight as f64)
+    }
+
     pub(super) fn cmp(self, other: Load) -> std::cmp::Ordering {
         // 32-bit factors cannot overflow 64 bits.
         (self.connections * other.weight).cmp(&(other.connections * self.weight))

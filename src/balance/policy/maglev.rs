@@ -26,6 +26,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "maglev",
     summary: "Like ip_hashing, with more even shares and one look at a table. For pools of dozens and more.",
     keyed: true,
+    score: "1 for the client's place in the table; below that, its draw where that one is not available",
     build: |_| Box::new(Maglev { table: Vec::new() }),
 };
 
@@ -36,6 +37,7 @@ const SLOTS_PER_BACKEND: u64 = 100;
 /// No backend has this position.
 const FREE: u32 = u32::MAX;
 
+#[derive(Clone)]
 struct Maglev {
     /// Positions in the pool; empty if no backend has weight.
     table: Vec<u32>,
@@ -46,18 +48,34 @@ impl Policy for Maglev {
         ENTRY.name
     }
 
+    fn score(&self, choice: &Choice<'_>, index: usize) -> Option<f64> {
+        let draw = ip_hashing::draw_of(choice, index)?;
+        Some(if self.place_of(choice)? == index { 1.0 } else { draw / (1.0 + draw) })
+    }
+
+    fn copy(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {
-        if self.table.is_empty() {
-            return None;
-        }
-        let hash = XxHash3_64::oneshot(&client::octets(choice.client()));
-        let index = self.table[(hash % self.table.len() as u64) as usize] as usize;
+        let index = self.place_of(choice)?;
         let is_free = choice.is_available(index) && choice.has_room(&choice.pool().backends()[index]);
         if is_free { Some(index) } else { ip_hashing::best_draw(choice) }
     }
 
     fn rebuild(&mut self, pool: &Pool) {
         self.table = fill(pool);
+    }
+}
+
+impl Maglev {
+    /// The backend that the client's slot belongs to.
+    fn place_of(&self, choice: &Choice<'_>) -> Option<usize> {
+        if self.table.is_empty() {
+            return None;
+        }
+        let hash = XxHash3_64::oneshot(&client::octets(choice.client()));
+        Some(self.table[(hash % self.table.len() as u64) as usize] as usize)
     }
 }
 

@@ -32,6 +32,13 @@ pub trait Policy: Send {
     /// Runs for every connection: no allocation. Another worker may change loads, and even availability, meanwhile.
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize>;
 
+    /// What it goes by when it chooses, for the backend at this position: see [`Entry::score`]. `None` if it knows nothing
+    /// yet.
+    fn score(&self, choice: &Choice<'_>, index: usize) -> Option<f64>;
+
+    /// Another that would choose the same from here on.
+    fn copy(&self) -> Box<dyn Policy>;
+
     /// Hears what came, by `now`, of what a backend was asked at `since`. For those that go by it: runs for every answer,
     /// as `pick` does for every connection.
     fn observe(&mut self, _backend: &Backend, _sample: Sample, _since: Instant, _now: Instant) {}
@@ -49,6 +56,8 @@ pub struct Entry {
     /// The client decides: the same one gets the same backend whenever it can. The load of such a policy may be bounded
     /// (`max_load_percent`), and it asks [`Choice::has_room`]; one that goes by load itself needs no bound.
     pub keyed: bool,
+    /// What [`Policy::score`] says, and which backend is chosen for it.
+    pub score: &'static str,
     /// Makes a fresh one.
     pub build: fn(Seed) -> Box<dyn Policy>,
 }

@@ -19,9 +19,11 @@ pub(super) const ENTRY: Entry = Entry {
     name: "peak_ewma",
     summary: "Of two backends by lot, the one that is likely to answer sooner. For backends that differ in speed.",
     keyed: false,
+    score: "milliseconds an answer will take, times (in flight + 1) / weight: the less of two by lot",
     build: |seed| Box::new(PeakEwma { rng: seed.rng() }),
 };
 
+#[derive(Clone)]
 struct PeakEwma {
     rng: fastrand::Rng,
 }
@@ -29,6 +31,14 @@ struct PeakEwma {
 impl Policy for PeakEwma {
     fn name(&self) -> &'static str {
         ENTRY.name
+    }
+
+    fn score(&self, choice: &Choice<'_>, index: usize) -> Option<f64> {
+        cost(choice.pool().backends().get(index)?, choice.now_ms()).map(|seconds| seconds * 1000.0)
+    }
+
+    fn copy(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
     }
 
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {

@@ -14,6 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "round_robin",
     summary: "Each backend in turn, by weight. For connections that cost about the same.",
     keyed: false,
+    score: "what it is owed, in units of weight: the most",
     build: |seed| Box::new(RoundRobin { worker: seed.worker, current: Vec::new(), total: 0 }),
 };
 
@@ -21,6 +22,7 @@ pub(super) const ENTRY: Entry = Entry {
 /// of weight 1,000,000 leaves room for ten thousand turns of debt.
 const FINENESS: i64 = 1 << 16;
 
+#[derive(Clone)]
 struct RoundRobin {
     worker: usize,
     /// By position in the pool; the sum is always 0, but for rounding. Who is unavailable keeps its value, and so its
@@ -70,6 +72,15 @@ fn share(backend: &Backend) -> i64 {
 impl Policy for RoundRobin {
     fn name(&self) -> &'static str {
         ENTRY.name
+    }
+
+    fn score(&self, choice: &Choice<'_>, index: usize) -> Option<f64> {
+        let backend = choice.pool().backends().get(index)?;
+        Some((self.current.get(index)? + share(backend)) as f64 / FINENESS as f64)
+    }
+
+    fn copy(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
     }
 
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {

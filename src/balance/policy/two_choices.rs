@@ -13,9 +13,11 @@ pub(super) const ENTRY: Entry = Entry {
     name: "two_choices",
     summary: "Of two backends by lot, the one with fewer connections for its weight. For many proxies side by side.",
     keyed: false,
+    score: "connections for its weight: the fewer of two by lot",
     build: |seed| Box::new(TwoChoices { rng: seed.rng() }),
 };
 
+#[derive(Clone)]
 struct TwoChoices {
     rng: fastrand::Rng,
 }
@@ -23,6 +25,14 @@ struct TwoChoices {
 impl Policy for TwoChoices {
     fn name(&self) -> &'static str {
         ENTRY.name
+    }
+
+    fn score(&self, choice: &Choice<'_>, index: usize) -> Option<f64> {
+        Load::of(choice.pool().backends().get(index)?).value()
+    }
+
+    fn copy(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
     }
 
     fn pick(&mut self, choice: &Choice<'_>) -> Option<usize> {

@@ -17,6 +17,7 @@ impl<N: Net> Http<N> {
     pub(super) fn finish_exchange(&mut self, ctx: &mut Ctx<N>) -> Step {
         let Phase::Relaying(relay) = std::mem::replace(&mut self.phase, Phase::Head) else { return Step::On };
         self.record.response_bytes = relay.content_bytes();
+        self.count_bytes(&relay.link);
         let link = relay.link;
         let pool = self.pool(ctx);
         ctx.pools[pool].completed(&link.lease, self.record.status, ctx.now);
@@ -108,15 +109,24 @@ impl<N: Net> Http<N> {
             Phase::Seeking(mut connect) => connect.release(ctx),
             Phase::Relaying(relay) => {
                 self.record.response_bytes = relay.content_bytes();
+                self.count_bytes(&relay.link);
                 self.note_wait(&relay.link, ctx);
                 relay.link.close(ctx);
             }
             Phase::Tunnel(mut duplex) => {
-                self.record.response_bytes = duplex.moved_bytes().1.saturating_sub(self.record.before_bytes);
+                let (up_bytes, down_bytes) = duplex.moved_bytes();
+                self.record.response_bytes = down_bytes.saturating_sub(self.record.before_bytes);
+                duplex.backend().stats().count_bytes(up_bytes, self.record.response_bytes);
                 duplex.release(ctx);
             }
             Phase::Head | Phase::Replying(_) | Phase::Lingering { .. } => {}
         }
+    }
+
+    /// Counts what the exchange has moved for its backend.
+    fn count_bytes(&self, link: &Link<N::Socket>) {
+        let request_bytes = self.current.as_ref().map_or(0, |current| current.body.content_bytes());
+        link.lease.backend().stats().count_bytes(request_bytes, self.record.response_bytes);
     }
 
     /// Tells the balancer how long an answer was awaited in vain: who gave up, the client, the backend or our patience,

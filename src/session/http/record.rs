@@ -85,7 +85,8 @@ impl<N: Net> Http<N> {
             // The client did not wait for an answer: as nginx writes it.
             record.status = CLIENT_LEFT;
         }
-        ctx.metrics.count_response(record.status);
+        ctx.metrics.count_response(self.frontend, record.status);
+        ctx.metrics.requests_ended.count(reason.ender.word(), reason.cause.word());
         if !is_wanted() {
             return;
         }
