@@ -21,7 +21,8 @@ pub struct Arguments {
     /// How long to load for one sample
     #[arg(long, default_value_t = 4, value_parser = RangedU64ValueParser::<u64>::new().range(1..=3600))]
     pub secs: u64,
-    /// Whom to compare with, by name; "none" for nobody [default: all that are there]
+    /// Whom to compare with, by name; "none" for nobody; "watched" is lbproxy with its page open and its metrics scraped
+    /// every second [default: all that are there, but not that]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub against: Vec<String>,
     /// A build of lbproxy, and what to call it; repeat for several. Others are compared with the first [default: the

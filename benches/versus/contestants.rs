@@ -8,9 +8,12 @@ use lbproxy::lab::process::Launch;
 use crate::floor;
 use crate::results::Entrant;
 use crate::rows::Row;
+use crate::watcher::Watcher;
 
 const FLOOR: &str = "floor";
 const FLOOR_SPLICE: &str = "floor-splice";
+/// The first build of lbproxy, looked into all the time.
+const WATCHED: &str = "watched";
 /// Nobody, where names are asked for.
 const NONE: &str = "none";
 
@@ -21,7 +24,7 @@ pub struct Contestant {
 }
 
 enum Kind {
-    Lbproxy { program: PathBuf, arguments: Vec<String> },
+    Lbproxy { program: PathBuf, arguments: Vec<String>, is_watched: bool },
     Peer { peer: &'static Peer, program: PathBuf },
     Floor { splices: bool },
 }
@@ -47,8 +50,20 @@ pub fn gather(
             return Err(format!("--lbproxy {name}={}: there is no such program", program.display()));
         }
         let version = peers::version_of(program, &["--version"]);
-        let kind = Kind::Lbproxy { program: program.clone(), arguments: arguments.to_vec() };
-        field.contestants.push(Contestant { name: name.clone(), version, kind });
+        let build = |is_watched| Kind::Lbproxy {
+            program: program.clone(),
+            arguments: arguments.to_vec(),
+            is_watched,
+        };
+        let is_first = field.contestants.is_empty();
+        field.contestants.push(Contestant {
+            name: name.clone(),
+            version: version.clone(),
+            kind: build(false),
+        });
+        if is_first && against.iter().any(|wanted| wanted == WATCHED) {
+            field.contestants.push(Contestant { name: WATCHED.into(), version, kind: build(true) });
+        }
     }
     check_names(against)?;
     let wanted = |name: &str| against.is_empty() || against.iter().any(|known| known == name);
@@ -74,7 +89,8 @@ pub fn gather(
 }
 
 fn check_names(against: &[String]) -> Result<(), String> {
-    let known: Vec<&str> = PEERS.iter().map(|peer| peer.name).chain([FLOOR, FLOOR_SPLICE, NONE]).collect();
+    let known: Vec<&str> =
+        PEERS.iter().map(|peer| peer.name).chain([FLOOR, FLOOR_SPLICE, WATCHED, NONE]).collect();
     match against.iter().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(format!("--against {name}: there is {}", known.join(", "))),
         None => Ok(()),
@@ -100,13 +116,33 @@ impl Contestant {
         self.entrant().variant_of.is_some()
     }
 
+    /// Who looks into it while it works, if somebody is to.
+    ///
+    /// # Errors
+    /// It cannot be looked into.
+    pub fn watch(&self, duty: &Duty) -> Result<Option<Watcher>, String> {
+        match self.kind {
+            Kind::Lbproxy { is_watched: true, .. } => {
+                Watcher::start(&Watcher::socket(&duty.directory)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The command that starts it.
     ///
     /// # Errors
     /// Its configuration cannot be written.
     pub fn launch(&self, duty: &Duty) -> Result<Launch, String> {
         match &self.kind {
-            Kind::Lbproxy { program, arguments } => Ok(peers::launch_lbproxy(program, duty, arguments)),
+            Kind::Lbproxy { program, arguments, is_watched } => {
+                let mut arguments = arguments.clone();
+                if *is_watched {
+                    let socket = Watcher::socket(&duty.directory);
+                    arguments.extend(["--admin".to_owned(), format!("unix:{}", socket.display())]);
+                }
+                Ok(peers::launch_lbproxy(program, duty, &arguments))
+            }
             Kind::Peer { peer, program } => peer.launch(program, duty),
             Kind::Floor { splices } => floor_launch(duty, *splices),
         }

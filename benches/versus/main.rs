@@ -14,6 +14,7 @@ mod rows;
 mod run;
 mod sample;
 mod table;
+mod watcher;
 
 use std::fs;
 use std::path::{Path, PathBuf};

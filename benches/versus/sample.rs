@@ -95,12 +95,15 @@ impl Bench {
             };
             wrk::run(&load, &self.placement.load, &trial.load_log)?;
         }
-        match row.work {
+        let watcher = contestant.watch(&duty)?;
+        let mut figures = match row.work {
             Work::Load { path, connections, closes } => trial.load(path, connections, closes),
             Work::Rate { per_s, connections } => trial.rate(per_s, connections),
             Work::Idle => trial.idle(),
             Work::Open => trial.open(),
-        }
+        }?;
+        figures.fault = figures.fault.or_else(|| watcher.and_then(|watcher| watcher.fault()));
+        Ok(figures)
     }
 }
 

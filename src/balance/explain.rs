@@ -95,19 +95,22 @@ fn why_not(
     lot: Option<u64>,
     now: Instant,
 ) -> Option<String> {
-    let last_reason = || {
+    let last_reason = |what: &str| {
         let changes = backend.stats().changes();
-        changes.last().filter(|change| !change.why.is_empty()).map(|change| format!(": {}", change.why))
+        changes.iter().rev().find(|change| change.what == what).map(|change| format!(": {}", change.why))
     };
     let now_ms = choice.now_ms();
     if backend.weight() == 0 {
         return Some("its weight is 0".to_owned());
     }
     if backend.is_down() {
-        return Some(format!("checks have given it up{}", last_reason().unwrap_or_default()));
+        return Some(format!("checks have given it up{}", last_reason("down").unwrap_or_default()));
     }
     if backend.is_passed_over(now) {
-        return Some(format!("it is passed over for a while{}", last_reason().unwrap_or_default()));
+        return Some(format!(
+            "it is passed over for a while{}",
+            last_reason("passed over").unwrap_or_default()
+        ));
     }
     if backend.is_backup() != only_backups {
         let why =

@@ -57,7 +57,7 @@ impl Stats {
     }
 
     /// Remembers a change, and forgets the oldest if there are many.
-    pub(super) fn note(&self, what: &'static str, why: String, at: Instant) {
+    pub fn note(&self, what: &'static str, why: String, at: Instant) {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         if changes.len() == CHANGES_MOST {
             changes.pop_front();

@@ -17,7 +17,7 @@ use crate::worker::{Control, Reloaded, Wanted};
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 /// What the page may load: what comes from here, and nothing else.
-const PAGE_FIELDS: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+const PAGE_FIELDS: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; \
      connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
      X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
 /// The largest weight, as in the configuration.

@@ -295,7 +295,9 @@ fn describe(backend: &Backend, now: Instant) -> stats::Backend {
     });
     let changes: Vec<Change> = changes.collect();
     let why = match state {
-        "down" | "passed over" => changes.last().map(|change| change.why.clone()),
+        "down" | "passed over" => {
+            changes.iter().rev().find(|change| change.what == state).map(|change| change.why.clone())
+        }
         "drained" => Some("its weight is 0".to_owned()),
         "starting" => Some(format!("it has {} % of its share so far", backend.share_permille(now) / 10)),
         _ => None,

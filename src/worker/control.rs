@@ -111,12 +111,14 @@ impl Control {
     /// # Errors
     /// Why nothing has changed, as one line.
     pub fn reload(&self, new: Config) -> Result<Reloaded, String> {
-        self.change(|present| (new, present.wanted.clone()))
+        self.change("a reload", |present| (new, present.wanted.clone()))
     }
 
-    /// Goes on with what `change` makes of the configuration as it was given, and of what operators want otherwise.
+    /// Goes on with what `change` makes of the configuration as it was given, and of what operators want otherwise. `by`: who
+    /// wants it, for the history of backends.
     pub(super) fn change(
         &self,
+        by: &str,
         change: impl FnOnce(&Present) -> (Config, WantedByName),
     ) -> Result<Reloaded, String> {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,6 +141,7 @@ impl Control {
         let (open, listeners) =
             present.open.renewed(&config, &present.options, Vec::new()).map_err(|error| error.to_string())?;
         let pools = present.successors(&config);
+        note_weights(&present.config, &config, &pools, by);
         let clients = present.clients_of(&config);
         let has_gone = |old: &&Arc<Pool>| !pools.iter().any(|pool| pool.succeeds(old));
         present.pools.iter().filter(has_gone).for_each(|pool| pool.retire());
@@ -164,6 +167,26 @@ impl Control {
         // Until each has dropped its end.
         failures.iter().for_each(|error| log::error!("a worker cannot watch a listener: {error}"));
         Ok(Reloaded { changes, left, opened })
+    }
+}
+
+/// Remembers which backends have another weight.
+fn note_weights(old: &Config, new: &Config, pools: &[Arc<Pool>], by: &str) {
+    for (settings, pool) in new.pools.iter().zip(pools) {
+        let before = old.pools.iter().filter(|one| one.name == settings.name).flat_map(|one| &one.backends);
+        for backend in pool.backends() {
+            let mut known =
+                before.clone().filter(|one| one.name == backend.name && one.address == backend.address);
+            let Some(then) = known.next().map(|one| one.weight) else { continue };
+            let what = match (then, backend.weight()) {
+                (then, now) if then == now => continue,
+                (_, 0) => "drained",
+                (0, _) => "enabled",
+                _ => "weighed",
+            };
+            let why = format!("by {by}: weight {then} -> {}", backend.weight());
+            backend.stats().note(what, why, crate::net::os::now());
+        }
     }
 }
 

@@ -102,7 +102,7 @@ impl Control {
         backend: &str,
         change: impl FnOnce(&mut Wanted),
     ) -> Result<Reloaded, String> {
-        self.change(|present| {
+        self.change("an operator", |present| {
             let (mut all, key) = (present.wanted.clone(), (pool.to_owned(), backend.to_owned()));
             let mut wanted = all.remove(&key).unwrap_or_default();
             change(&mut wanted);

@@ -26,7 +26,11 @@ fn a_drained_backend_keeps_its_connections_and_gets_no_more() {
     assert_eq!((&*drained.state, drained.in_flight, drained.drained), ("drained", 1, true));
     assert_eq!(drained.why.unwrap(), "an operator has drained it");
     assert_eq!(admin.post("/backends/a/enable").status(), 200);
-    assert_eq!(admin.backend("a").state, "up");
+    let enabled = admin.backend("a");
+    assert_eq!(enabled.state, "up");
+    let history: Vec<String> =
+        enabled.changes.iter().map(|change| format!("{}: {}", change.what, change.why)).collect();
+    assert_eq!(history, ["drained: by an operator: weight 1 -> 0", "enabled: by an operator: weight 0 -> 1"]);
     let _both = [proxy.connect(), proxy.connect()];
     a.accept();
 }
@@ -82,7 +86,8 @@ fn a_backend_is_meant_by_its_name_and_where_needed_its_pool() {
     // What an operator wants outlives a reload of what the file says.
     proxy.reload(&two_pools(7));
     assert_eq!(states(), ["up", "drained"]);
-    assert_eq!(admin.backend("x/y%").weight, 7);
+    let heavier = admin.backend("x/y%");
+    assert_eq!((heavier.weight, &*heavier.changes[0].why), (7, "by a reload: weight 1 -> 7"));
 }
 
 #[test]

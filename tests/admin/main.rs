@@ -10,6 +10,7 @@ mod page;
 #[allow(dead_code, unused_imports, reason = "the tests of TCP mode use the rest of it")]
 mod support;
 mod top;
+mod upgrade;
 mod visitors;
 #[path = "../http/wire.rs"]
 #[allow(dead_code, reason = "the tests of HTTP mode use the rest of it")]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::endpoint::Admin;
-use crate::support::{HTTP_BACKEND, Program, Proxy, wait_until};
+use crate::support::{HTTP_BACKEND, Program, Proxy, finish, wait_until};
 use crate::wire::Wire;
 
 /// <https://www.w3.org/TR/webdriver2/#keyboard-actions>
@@ -95,6 +95,29 @@ fn values_on_the_page_are_those_that_were_sent() {
     // And come to rest.
     browser.wait_until(&format!("{} === '0'", cell("one", "per s")));
     assert!(browser.run("return document.querySelector('.chart canvas').width > 100").as_bool().unwrap());
+}
+
+#[test]
+fn what_a_load_generator_sent_is_on_the_page_and_in_the_metrics() {
+    const CONNECTIONS: u64 = 4;
+    let Some(browser) = Browser::start() else { return };
+    let scene = Scene::new();
+    scene.open(&browser);
+    let mut load = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    load.args(["--json", "-c", &CONNECTIONS.to_string(), "-R", "400", "-d", "3s"])
+        .arg(format!("http://{}/", scene.proxy.address()));
+    let outcome: Value = serde_json::from_str(&finish(&mut load).stdout.join("")).unwrap();
+    let (sent, ok) = (outcome["requests"].as_u64().unwrap(), outcome["ok"].as_u64().unwrap());
+    assert!(sent > 1000 && sent == ok, "{outcome}");
+    // All is counted once its clients have gone; one of each may have been on its way at the end.
+    wait_until("its clients to go", || scene.admin.metrics().sum("frontend_connections") == 0.0);
+    let counted = scene.admin.metrics().value("requests_total") as u64;
+    assert!((sent..=sent + CONNECTIONS).contains(&counted), "{counted} of {sent}");
+    let total =
+        "document.getElementById('summary').textContent.match(/([\\d,]+) requests/)[1].replace(',', '')";
+    browser.wait_until(&format!("{total} === '{counted}'"));
+    let served = scene.admin.stats().pools[0].backends.iter().map(|backend| backend.chosen).sum::<u64>();
+    assert_eq!(served, counted);
 }
 
 #[test]
