@@ -570,6 +570,24 @@ const MUTATIONS: &[Mutation] = &[
         replace: "self.budget = RetryBudget::new(percent);",
     },
     Mutation {
+        what: "count no end of a connection",
+        file: "src/proxy/mod.rs",
+        find: "            metrics.connections_ended.count(reason.ender.word(), reason.cause.word());",
+        replace: "",
+    },
+    Mutation {
+        what: "forget that a client of a frontend has gone",
+        file: "src/proxy/mod.rs",
+        find: "            metrics.frontend(tenant.session.frontend()).closed += 1;",
+        replace: "",
+    },
+    Mutation {
+        what: "HTTP: count every end of a request twice",
+        file: "src/session/http/record.rs",
+        find: "        ctx.metrics.requests_ended.count(reason.ender.word(), reason.cause.word());",
+        replace: "        for _ in 0..2 { ctx.metrics.requests_ended.count(reason.ender.word(), reason.cause.word()); }",
+    },
+    Mutation {
         what: "POLICY: explain by another lot than the one that is drawn",
         file: "src/balance/explain.rs",
         find: "let lot = lot(&choice, self.keyed, &mut rng);",

@@ -101,7 +101,7 @@ fn why_not(
     };
     let now_ms = choice.now_ms();
     if backend.weight() == 0 {
-        return Some("its weight is 0".to_owned());
+        return Some(format!("its weight is 0{}", last_reason("drained").unwrap_or_default()));
     }
     if backend.is_down() {
         return Some(format!("checks have given it up{}", last_reason("down").unwrap_or_default()));

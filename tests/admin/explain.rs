@@ -38,7 +38,8 @@ fn the_next_connection_goes_where_it_says_for_every_policy() {
             let choice = &explained.workers[0];
             assert_eq!((&*choice.policy, choice.candidates.len()), (name, 3));
             let skipped = choice.candidates[1].skipped.as_deref();
-            assert_eq!(skipped, (number >= 20).then_some("its weight is 0"), "{name}");
+            let why = "its weight is 0: by an operator: weight 2 -> 0";
+            assert_eq!(skipped, (number >= 20).then_some(why), "{name}");
             let mut client = proxy.connect_from(source);
             let letter = letter(&mut client).to_string();
             assert_eq!(choice.backend, Some(letter), "{name}, client {number}: {explained}");

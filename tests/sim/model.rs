@@ -1,8 +1,10 @@
 //! What must hold whatever happened: the shadow model that the proxy's deeds are held against.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
 
-use lbproxy::balance::Pool;
+use lbproxy::balance::{Pool, Stats};
+use lbproxy::metrics::FrontendCounts;
 use lbproxy::proxy::Proxy;
 
 use super::knobs::Mood;
@@ -17,7 +19,7 @@ use super::world::{Wire, World};
 pub fn check(world: &World, proxy: &Proxy<SimNet>, pool: &Pool, lines: &[Line]) {
     nothing_is_left(world, proxy, pool);
     nobody_is_dropped(world, proxy);
-    counters_agree(proxy, lines);
+    counters_agree(proxy, pool, lines);
     assert!(
         (proxy.metrics().connects_failed + proxy.metrics().checks_failed) as usize >= world.refusals_told,
         "a refusal taken for something else"
@@ -51,7 +53,7 @@ pub fn nobody_is_dropped(world: &World, proxy: &Proxy<SimNet>) {
     assert!(world.reset_in_queue == 0 || excused, "{} clients dropped from the queue", world.reset_in_queue);
 }
 
-fn counters_agree(proxy: &Proxy<SimNet>, lines: &[Line]) {
+fn counters_agree(proxy: &Proxy<SimNet>, pool: &Pool, lines: &[Line]) {
     let metrics = proxy.metrics();
     assert_eq!(metrics.accepted, metrics.closed);
     let turned_away = metrics.client_limited;
@@ -60,6 +62,28 @@ fn counters_agree(proxy: &Proxy<SimNet>, lines: &[Line]) {
     assert!(metrics.up_bytes >= sum("up_bytes") && metrics.down_bytes >= sum("down_bytes"));
     let cut = lines.iter().filter(|line| line.field("cause") == "drain_timeout").count();
     assert_eq!(metrics.cut, cut as u64);
+    let on = |count: fn(&FrontendCounts) -> u64| metrics.frontends.iter().map(count).sum::<u64>();
+    assert_eq!((on(|one| one.accepted), on(|one| one.closed)), (metrics.accepted, metrics.closed));
+    // Who is turned away leaves no line.
+    ends_agree(metrics.connections_ended.iter().filter(|(_, cause, _)| *cause != "client_limit"), lines);
+    let bytes = |count: fn(&Stats) -> u64| pool.backends().iter().map(|one| count(one.stats())).sum::<u64>();
+    let given = (bytes(|stats| stats.up_bytes.load(Relaxed)), bytes(|stats| stats.down_bytes.load(Relaxed)));
+    assert!(given.0 <= metrics.up_bytes && given.1 <= metrics.down_bytes, "{given:?} of {metrics:?}");
+}
+
+/// Whether what is counted of how something ended is what the log says.
+pub fn ends_agree<'a>(counted: impl Iterator<Item = (&'a str, &'a str, u64)>, lines: &[Line]) {
+    let first_word = |cause: &str| cause.split(' ').next().unwrap_or_default().to_owned();
+    let mut balance: HashMap<(String, String), i64> = HashMap::new();
+    for (side, cause, count) in counted {
+        *balance.entry((side.to_owned(), first_word(cause))).or_default() += count as i64;
+    }
+    for line in lines {
+        let cause = first_word(line.field("cause").trim_matches('"'));
+        *balance.entry((line.field("ended_by").to_owned(), cause)).or_default() -= 1;
+    }
+    balance.retain(|_, count| *count != 0);
+    assert!(balance.is_empty(), "counted more often, or less, than the log says: {balance:?}");
 }
 
 fn client_of(world: &World, line: &Line) -> usize {

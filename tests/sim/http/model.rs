@@ -7,7 +7,7 @@ use std::time::Duration;
 use lbproxy::balance::Pool;
 use lbproxy::proxy::Proxy;
 
-use super::super::model::{nobody_is_dropped, nothing_is_left};
+use super::super::model::{ends_agree, nobody_is_dropped, nothing_is_left};
 use super::super::net::SimNet;
 use super::super::record::Line;
 use super::super::tcp::PROXY;
@@ -102,6 +102,9 @@ fn counters_agree(proxy: &Proxy<SimNet>, lines: &[Line]) {
     assert_eq!(metrics.responses.iter().sum::<u64>(), lines.len() as u64, "every response leaves a line");
     let readable = lines.iter().filter(|line| !line.target().is_empty()).count();
     assert_eq!(metrics.requests, readable as u64, "every request leaves a line");
+    ends_agree(metrics.requests_ended.iter(), lines);
+    let ended: u64 = metrics.connections_ended.iter().map(|(.., count)| count).sum();
+    assert_eq!(ended, metrics.closed, "every connection ends once");
 }
 
 /// The log, as far as it tells what became of a request.
