@@ -11,7 +11,7 @@
 mod talk;
 mod visitor;
 
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 pub use self::talk::{Asked, Then, Told, VisitorId, reply};
@@ -22,6 +22,8 @@ use crate::token::Token;
 
 /// Connections at a time. One more takes the place of who has been idle longest.
 pub const VISITORS_MOST: usize = 64;
+/// Requests that wait for who answers. Visitors who had to go have left some behind.
+pub const ASKED_MOST: usize = 4 * VISITORS_MOST;
 /// The slot of the listener.
 pub const LISTENER: u32 = VISITORS_MOST as u32;
 /// How long accepting rests when it fails.
@@ -37,7 +39,7 @@ pub struct Desk<N: Net> {
     visitors: Vec<(u16, Option<Visitor<N::Socket>>)>,
     /// Whose turn it is.
     ready: Vec<VisitorId>,
-    asked: Sender<Asked>,
+    asked: SyncSender<Asked>,
     told: Receiver<Told>,
 }
 
@@ -48,7 +50,7 @@ impl<N: Net> Desk<N> {
     /// The listener cannot be watched.
     pub fn open(
         mut listener: N::Listener,
-        asked: Sender<Asked>,
+        asked: SyncSender<Asked>,
         told: Receiver<Told>,
         net: &mut N,
     ) -> std::io::Result<Desk<N>> {
@@ -173,8 +175,8 @@ impl<N: Net> Desk<N> {
                 Step::Wait => return,
                 Step::Ask(asked) => {
                     ctx.metrics.admin_requests += 1;
-                    if self.asked.send(*asked).is_err() {
-                        // Who answers has gone: the process is about to end.
+                    if self.asked.try_send(*asked).is_err() {
+                        // Who answers has too much to do, or has gone, since the process is about to end.
                         *place = None;
                         return;
                     }

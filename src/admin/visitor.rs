@@ -20,6 +20,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// An answer of which nothing is taken.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the end of the last answer to the other side's end.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Who asks.
 pub(super) struct Visitor<S> {
@@ -38,6 +40,9 @@ enum Phase {
     Waiting,
     /// The answer goes out.
     Writing { bytes: Vec<u8>, sent: usize, then: Then },
+    /// The last answer is out. What still comes is read and dropped: left unread, it would make a reset of the end, which
+    /// overtakes the answer.
+    Lingering,
     /// Events go out.
     Streaming { event: Option<Arc<[u8]>>, sent: usize },
 }
@@ -65,9 +70,9 @@ impl<S: Socket> Visitor<S> {
         self.since
     }
 
-    /// Whether it has asked for something.
+    /// Whether it waits for something that it has asked for.
     pub(super) fn is_busy(&self) -> bool {
-        !matches!(self.phase, Phase::Reading)
+        !matches!(self.phase, Phase::Reading | Phase::Lingering)
     }
 
     pub(super) fn is_streaming(&self) -> bool {
@@ -79,6 +84,7 @@ impl<S: Socket> Visitor<S> {
         let patience = match &self.phase {
             Phase::Reading if self.input.is_empty() => IDLE_TIMEOUT,
             Phase::Reading => REQUEST_TIMEOUT,
+            Phase::Lingering => LINGER_TIMEOUT,
             Phase::Waiting | Phase::Streaming { event: None, .. } => return None,
             Phase::Writing { .. } | Phase::Streaming { .. } => WRITE_TIMEOUT,
         };
@@ -132,25 +138,22 @@ impl<S: Socket> Visitor<S> {
                         self.answer(bytes, Then::Close, now);
                     }
                 },
-                Phase::Waiting => return if self.has_gone()? { Ok(Step::Close) } else { Ok(Step::Wait) },
+                // What it says meanwhile is its next request, and has its turn after the answer.
+                Phase::Waiting => return Ok(Step::Wait),
                 Phase::Writing { bytes, sent, then } => {
                     if !write(&mut self.conn, bytes, sent, &mut self.since, now)? {
                         return Ok(Step::Wait);
                     }
                     match then {
-                        // What it may still have to say would turn the end into a reset that overtakes the answer.
                         Then::Close => {
                             self.conn.socket.shutdown_write()?;
-                            while self.conn.readable()
-                                && matches!(self.conn.read(&mut [0; READ_BYTES])?, Some(1..))
-                            {
-                            }
-                            return Ok(Step::Close);
+                            self.phase = Phase::Lingering;
                         }
                         Then::Next => self.phase = Phase::Reading,
                         Then::Stream => self.phase = Phase::Streaming { event: None, sent: 0 },
                     }
                 }
+                Phase::Lingering => return if self.has_gone()? { Ok(Step::Close) } else { Ok(Step::Wait) },
                 Phase::Streaming { event, sent } => {
                     if let Some(bytes) = event {
                         if !write(&mut self.conn, bytes, sent, &mut self.since, now)? {

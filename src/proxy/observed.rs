@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::Proxy;
 use crate::admin::{Asked, Desk, Told};
@@ -77,7 +77,7 @@ impl<N: Net> Proxy<N> {
     pub fn open_desk(
         &mut self,
         listener: N::Listener,
-        asked: Sender<Asked>,
+        asked: SyncSender<Asked>,
         told: Receiver<Told>,
     ) -> io::Result<()> {
         self.desk = Some(Box::new(Desk::open(listener, asked, told, &mut self.ctx.net)?));

@@ -23,7 +23,7 @@ use self::control::Present;
 pub use self::control::{Control, Reloaded};
 pub use self::look::{Preview, Wanted, WantedByName};
 use self::sockets::Open;
-use crate::admin::{Asked, Told};
+use crate::admin::{ASKED_MOST, Asked, Told};
 use crate::balance::policy::{self, Seed};
 use crate::balance::{Balancer, Pool};
 use crate::clients::Clients;
@@ -170,7 +170,7 @@ pub fn start(config: Config) -> io::Result<Running> {
         if index == 0 {
             proxy.make_checks(Checks::new(&config, &pools, fastrand::u64(..), base));
             if let Some((listener, listen)) = desk_listener.take() {
-                let ((asking, asked), (told, telling)) = (mpsc::channel(), mpsc::channel());
+                let ((asking, asked), (told, telling)) = (mpsc::sync_channel(ASKED_MOST), mpsc::channel());
                 proxy.open_desk(listener, asking, telling)?;
                 desk = Some(DeskEnd { listen, asked, told });
             }

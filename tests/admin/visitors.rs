@@ -127,6 +127,20 @@ fn what_is_malformed_or_too_large_is_refused() {
 }
 
 #[test]
+fn a_refusal_is_heard_by_who_is_still_talking() {
+    let (_backend, _proxy, admin) = open("");
+    for _ in 0..20 {
+        let mut wire = Wire::new(connect(admin.0));
+        wire.say(admin.request("POST", "/backends/a/weight", &[("Content-Length", "99999999")]));
+        let mut talker = wire.stream.try_clone().unwrap();
+        let talking = std::thread::spawn(move || (0..200).all(|_| talker.write_all(&[b'x'; 4096]).is_ok()));
+        assert_eq!(wire.response().status(), 413);
+        assert!(talking.join().unwrap(), "it was cut off in the middle of a word");
+        crate::support::expect_end(&mut wire.stream);
+    }
+}
+
+#[test]
 fn requests_come_in_pieces_and_one_after_the_other() {
     let (_backend, _proxy, admin) = open("");
     let mut wire = Wire::new(connect(admin.0));
@@ -148,6 +162,21 @@ fn requests_come_in_pieces_and_one_after_the_other() {
 }
 
 #[test]
+fn requests_that_come_before_the_last_answer_are_answered_too() {
+    const COUNT: usize = 60;
+    let (_backend, _proxy, admin) = open("");
+    let mut wire = Wire::new(connect(admin.0));
+    for number in 0..COUNT {
+        let target = if number % 2 == 0 { "/healthz" } else { "/stats" };
+        wire.say(admin.request("GET", target, &[]));
+    }
+    for number in 0..COUNT {
+        let answer = wire.response();
+        assert_eq!((answer.status(), answer.text() == "ok\n"), (200, number % 2 == 0), "{number}");
+    }
+}
+
+#[test]
 fn a_crowd_that_says_nothing_keeps_nobody_out() {
     let (_backend, proxy, admin) = open("");
     let mut crowd: Vec<TcpStream> = (0..500).map(|_| connect(admin.0)).collect();
@@ -163,6 +192,28 @@ fn a_crowd_that_says_nothing_keeps_nobody_out() {
     for stream in crowd.iter_mut().take(500 - 2 * VISITORS_MOST) {
         assert!(!matches!(stream.read(&mut [0]), Ok(1..)), "those who came first had to go");
     }
+}
+
+#[test]
+fn a_crowd_that_asks_and_does_not_listen_keeps_nobody_out() {
+    let (_backend, proxy, admin) = open("");
+    let crowd: Vec<TcpStream> = (0..500)
+        .map(|_| {
+            let mut stream = connect(admin.0);
+            let _ = stream.write_all(admin.request("GET", "/metrics", &[]).repeat(20).as_bytes());
+            stream
+        })
+        .collect();
+    // Who is sent away because too much was asked comes again.
+    wait_until("an answer", || {
+        let mut stream = connect(admin.0);
+        let said = stream.write_all(admin.request("GET", "/healthz", &[]).as_bytes());
+        said.is_ok()
+            && matches!(Wire::new(stream).try_response(false), Ok(Some(answer)) if answer.text() == "ok\n")
+    });
+    assert_eq!(letter(&mut proxy.connect()), 'a');
+    drop(crowd);
+    wait_until("them to have gone", || admin.stats().open_fds < 40);
 }
 
 /// The next event of a stream whose head has been taken.

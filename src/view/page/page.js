@@ -188,7 +188,7 @@ function drawChart(section, pool) {
   if (known) known.plot.destroy();
   const axis = { stroke: style.getPropertyValue("--quiet"), grid: { stroke: style.getPropertyValue("--line") } };
   const plot = new uPlot({
-    width, height: 180, title: "given to each backend, per second", scales: { x: { time: false } },
+    width, height: 180, title: `given to each backend, per second${names.length < pool.backends.length ? ` (the first ${names.length})` : ""}`, scales: { x: { time: false } },
     axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => `${tick} s`) }, axis],
     series: [{ label: "second" }, ...names.map((label, n) => ({ label, stroke: COLOURS[n], width: 2, points: { show: false }, value: (_, v) => v === null ? "–" : number(v) }))],
   }, data, holder);
