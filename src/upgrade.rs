@@ -20,7 +20,8 @@ use std::time::Duration;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::net::inherited::{READY, READY_WORD, SOCKETS};
+use crate::net::inherited::{DESK, READY, READY_WORD, SOCKETS};
+use crate::worker::Lent;
 
 /// How long a new process may take until it serves: names have to be looked up, at worst.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,11 +41,11 @@ impl Program {
         Ok(Program { path: std::env::current_exe()?, arguments: std::env::args_os().skip(1).collect() })
     }
 
-    /// Starts another process with these listening sockets, and waits until it serves. Returns its id.
+    /// Starts another process with these sockets, and waits until it serves. Returns its id.
     ///
     /// # Errors
     /// Why it does not, as one line. It is gone then.
-    pub fn take_over(&self, sockets: Vec<OwnedFd>) -> Result<u32, String> {
+    pub fn take_over(&self, sockets: Lent) -> Result<u32, String> {
         let path = self.path.display();
         let (pipe, mut child) =
             self.start(sockets).map_err(|error| format!("cannot start {path}: {error}"))?;
@@ -71,17 +72,22 @@ impl Program {
         }
     }
 
-    fn start(&self, sockets: Vec<OwnedFd>) -> io::Result<(OwnedFd, Child)> {
+    fn start(&self, sockets: Lent) -> io::Result<(OwnedFd, Child)> {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-        for inherited in sockets.iter().chain([&writer]) {
+        let Lent { listeners, desk } = sockets;
+        for inherited in listeners.iter().chain(&desk).chain([&writer]) {
             fcntl_setfd(inherited, FdFlags::empty())?;
         }
-        let numbers: Vec<String> = sockets.iter().map(|socket| socket.as_raw_fd().to_string()).collect();
+        let numbers: Vec<String> = listeners.iter().map(|socket| socket.as_raw_fd().to_string()).collect();
         let mut command = Command::new(&self.path);
         command
             .args(&self.arguments)
             .env(SOCKETS, numbers.join(","))
             .env(READY, writer.as_raw_fd().to_string());
+        match &desk {
+            Some(desk) => command.env(DESK, desk.as_raw_fd().to_string()),
+            None => command.env_remove(DESK),
+        };
         // Those were for this process.
         for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"] {
             command.env_remove(name);

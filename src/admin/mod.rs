@@ -31,7 +31,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the loop and who answers meet.
 pub struct Desk<N: Net> {
-    listener: N::Listener,
+    /// `None`: another process has taken over, and the visitors that are here still are the last ones.
+    listener: Option<N::Listener>,
     /// The queue may hold connections.
     pending: bool,
     resume_at: Option<Instant>,
@@ -56,13 +57,36 @@ impl<N: Net> Desk<N> {
     ) -> std::io::Result<Desk<N>> {
         net.register_listener(&mut listener, Token::Desk { slot: LISTENER, turn: 0 })?;
         let visitors = (0..VISITORS_MOST).map(|_| (0, None)).collect();
+        let listener = Some(listener);
         Ok(Desk { listener, pending: true, resume_at: None, visitors, ready: Vec::new(), asked, told })
+    }
+
+    /// Where visitors come in.
+    pub fn listener(&self) -> Option<&N::Listener> {
+        self.listener.as_ref()
+    }
+
+    /// Accepts nobody else: another process does. Who is here gets an answer, and is told that it was the last; who looks
+    /// at events comes again, and finds the other one.
+    pub fn leave(&mut self) {
+        (self.listener, self.pending) = (None, false);
+        for (_, place) in &mut self.visitors {
+            if place.as_ref().is_some_and(Visitor::is_streaming) {
+                *place = None;
+            }
+        }
+    }
+
+    /// Whether somebody waits for an answer. None takes long: see [`Desk::deadline`].
+    pub fn is_busy(&self) -> bool {
+        let is_last = self.listener.is_none();
+        self.visitors.iter().filter_map(|(_, visitor)| visitor.as_ref()).any(|one| one.is_owed(is_last))
     }
 
     /// Takes in an event of the listener or of a visitor.
     pub fn note(&mut self, slot: u32, turn: u16, event: &Event) {
         if slot == LISTENER {
-            self.pending = true;
+            self.pending = self.listener.is_some();
             return;
         }
         if let Some((now, Some(visitor))) = self.visitors.get_mut(slot as usize)
@@ -88,7 +112,8 @@ impl<N: Net> Desk<N> {
     /// When a turn is due even if nothing happens.
     pub fn deadline(&self) -> Option<Instant> {
         let resume_at = self.resume_at.filter(|_| self.pending);
-        let visitors = self.visitors.iter().filter_map(|(_, visitor)| visitor.as_ref()?.deadline());
+        let is_last = self.listener.is_none();
+        let visitors = self.visitors.iter().filter_map(|(_, visitor)| visitor.as_ref()?.deadline(is_last));
         visitors.chain(resume_at).min()
     }
 
@@ -99,10 +124,8 @@ impl<N: Net> Desk<N> {
         self.resume_at = None;
         // No more than there are places at a time: the clients have their turn as well.
         for _ in 0..VISITORS_MOST {
-            if !self.pending {
-                return;
-            }
-            match ctx.net.accept_any(&self.listener) {
+            let Some(listener) = self.listener.as_ref().filter(|_| self.pending) else { return };
+            match ctx.net.accept_any(listener) {
                 Ok(socket) => self.admit(socket, ctx),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => self.pending = false,
                 Err(error) if concerns_one_connection(&error) => {}
@@ -173,7 +196,8 @@ impl<N: Net> Desk<N> {
         loop {
             match visitor.turn(id, ctx.now) {
                 Step::Wait => return,
-                Step::Ask(asked) => {
+                Step::Ask(mut asked) => {
+                    asked.keep_alive &= self.listener.is_some();
                     ctx.metrics.admin_requests += 1;
                     if self.asked.try_send(*asked).is_err() {
                         // Who answers has too much to do, or has gone, since the process is about to end.
@@ -190,8 +214,10 @@ impl<N: Net> Desk<N> {
     }
 
     fn expire(&mut self, ctx: &Ctx<N>) {
+        let is_last = self.listener.is_none();
         for (_, place) in &mut self.visitors {
-            if place.as_ref().and_then(Visitor::deadline).is_some_and(|at| at <= ctx.now) {
+            let deadline = place.as_ref().and_then(|visitor| visitor.deadline(is_last));
+            if deadline.is_some_and(|at| at <= ctx.now) {
                 *place = None;
             }
         }

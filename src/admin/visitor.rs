@@ -31,6 +31,8 @@ pub(super) struct Visitor<S> {
     input: Vec<u8>,
     /// When the phase began, or last got on.
     since: Instant,
+    /// It has had an answer.
+    is_served: bool,
 }
 
 enum Phase {
@@ -59,7 +61,13 @@ pub(super) enum Step {
 
 impl<S: Socket> Visitor<S> {
     pub(super) fn new(socket: S, now: Instant) -> Visitor<S> {
-        Visitor { conn: Conn::new(socket), phase: Phase::Reading, input: Vec::new(), since: now }
+        Visitor {
+            conn: Conn::new(socket),
+            phase: Phase::Reading,
+            input: Vec::new(),
+            since: now,
+            is_served: false,
+        }
     }
 
     pub(super) fn note(&mut self, event: &Event) {
@@ -79,9 +87,20 @@ impl<S: Socket> Visitor<S> {
         matches!(self.phase, Phase::Streaming { .. })
     }
 
+    /// Whether it would be cut off if this ended now. `is_last`: nobody else is let in, so one who has just come may have
+    /// asked already.
+    pub(super) fn is_owed(&self, is_last: bool) -> bool {
+        match self.phase {
+            Phase::Waiting | Phase::Writing { .. } => true,
+            Phase::Reading => is_last && !self.is_served,
+            Phase::Lingering | Phase::Streaming { .. } => false,
+        }
+    }
+
     /// When it has had its time.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self, is_last: bool) -> Option<Instant> {
         let patience = match &self.phase {
+            Phase::Reading if is_last && !self.is_served => LINGER_TIMEOUT,
             Phase::Reading if self.input.is_empty() => IDLE_TIMEOUT,
             Phase::Reading => REQUEST_TIMEOUT,
             Phase::Lingering => LINGER_TIMEOUT,
@@ -93,6 +112,7 @@ impl<S: Socket> Visitor<S> {
 
     /// Here is the answer.
     pub(super) fn answer(&mut self, bytes: Vec<u8>, then: Then, now: Instant) {
+        self.is_served = true;
         self.since = now;
         self.phase = Phase::Writing { bytes, sent: 0, then };
     }

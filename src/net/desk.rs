@@ -15,14 +15,15 @@ use crate::config::AdminListen;
 /// Operators are few.
 const BACKLOG: i32 = 128;
 
-/// Opens it. `taking_over`: another process of ours listens there, and will go.
+/// Opens it, or takes the one that was passed to this process, if that is there.
 ///
 /// # Errors
 /// With the address in its text, what the kernel says: `AddrInUse` if somebody else listens there.
-pub fn listen(listen: &AdminListen, taking_over: bool) -> io::Result<TcpListener> {
-    let socket = match listen {
-        AdminListen::Tcp(address) => listen_tcp(*address, taking_over),
-        AdminListen::Unix(path) => listen_unix(path, taking_over),
+pub fn listen(listen: &AdminListen, passed: Option<Socket>) -> io::Result<TcpListener> {
+    let socket = match (listen, passed) {
+        (_, Some(passed)) if stands_for(listen, &passed) => Ok(passed),
+        (AdminListen::Tcp(address), _) => listen_tcp(*address),
+        (AdminListen::Unix(path), _) => listen_unix(path),
     };
     let socket = socket.map_err(|error| {
         io::Error::new(error.kind(), format!("the admin endpoint cannot listen on {listen}: {error}"))
@@ -30,32 +31,33 @@ pub fn listen(listen: &AdminListen, taking_over: bool) -> io::Result<TcpListener
     Ok(TcpListener::from_std(socket.into()))
 }
 
-fn listen_tcp(address: SocketAddr, taking_over: bool) -> io::Result<Socket> {
-    if !taking_over && address.port() != 0 {
-        // A shared port would let us in beside a stranger unnoticed; an exclusive bind does not.
-        drop(bind_tcp(address, false)?);
+/// Whether a socket is where the configuration wants one. Port 0 is any port.
+fn stands_for(listen: &AdminListen, socket: &Socket) -> bool {
+    let Ok(there) = socket.local_addr() else { return false };
+    match listen {
+        AdminListen::Tcp(wanted) => there
+            .as_socket()
+            .is_some_and(|there| there.ip() == wanted.ip() && [0, there.port()].contains(&wanted.port())),
+        AdminListen::Unix(path) => there.as_pathname() == Some(path),
     }
-    let socket = bind_tcp(address, true)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
 }
 
-fn bind_tcp(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+fn listen_tcp(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(shared)?;
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
     Ok(socket)
 }
 
-fn listen_unix(path: &Path, taking_over: bool) -> io::Result<Socket> {
+fn listen_unix(path: &Path) -> io::Result<Socket> {
     if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
         // What a process left behind that is gone is in the way of nobody else.
-        if !taking_over && UnixStream::connect(path).is_ok() {
+        if UnixStream::connect(path).is_ok() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         fs::remove_file(path)?;
@@ -70,31 +72,46 @@ fn listen_unix(path: &Path, taking_over: bool) -> io::Result<Socket> {
 
 #[cfg(test)]
 mod tests {
+    use socket2::SockRef;
+
     use super::*;
+
+    /// Another descriptor of a listening socket, as it is passed on.
+    fn passed(listener: &TcpListener) -> Socket {
+        SockRef::from(listener).try_clone().unwrap()
+    }
 
     #[test]
     fn what_a_dead_process_left_is_replaced_and_what_a_living_one_has_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
-        let listen_there = |taking_over| listen(&AdminListen::Unix(path.clone()), taking_over);
-        let first = listen_there(false).unwrap();
+        let listen_there = |passed| listen(&AdminListen::Unix(path.clone()), passed);
+        let first = listen_there(None).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let refused = listen_there(false).unwrap_err();
+        let refused = listen_there(None).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::AddrInUse, "{refused}");
-        let second = listen_there(true).unwrap();
-        drop((first, second));
-        listen_there(false).unwrap();
+        let second = listen_there(Some(passed(&first))).unwrap();
+        drop(first);
+        UnixStream::connect(&path).unwrap();
+        drop(second);
+        listen_there(None).unwrap();
         fs::remove_file(&path).unwrap();
         fs::write(&path, "precious").unwrap();
-        assert!(listen_there(false).is_err());
+        assert!(listen_there(None).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"precious");
     }
 
     #[test]
-    fn a_port_of_somebody_else_is_not_shared() {
-        let first = listen(&AdminListen::Tcp(([127, 0, 0, 1], 0).into()), false).unwrap();
-        let there = AdminListen::Tcp(first.local_addr().unwrap());
-        assert_eq!(listen(&there, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        listen(&there, true).unwrap();
+    fn a_port_of_somebody_else_is_not_shared_and_one_that_was_passed_is_taken() {
+        let anywhere = AdminListen::Tcp(([127, 0, 0, 1], 0).into());
+        let first = listen(&anywhere, None).unwrap();
+        let address = first.local_addr().unwrap();
+        let there = AdminListen::Tcp(address);
+        assert_eq!(listen(&there, None).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        for wanted in [&there, &anywhere] {
+            assert_eq!(listen(wanted, Some(passed(&first))).unwrap().local_addr().unwrap(), address);
+        }
+        let elsewhere = AdminListen::Tcp(([127, 0, 0, 2], 0).into());
+        assert_ne!(listen(&elsewhere, Some(passed(&first))).unwrap().local_addr().unwrap(), address);
     }
 }

@@ -13,6 +13,8 @@ use super::os::SocketOptions;
 
 /// Names the variable that lists the sockets of an upgrade, by descriptor.
 pub const SOCKETS: &str = "LBPROXY_SOCKETS";
+/// Names the variable that holds the descriptor of the admin endpoint's listening socket, in an upgrade.
+pub const DESK: &str = "LBPROXY_ADMIN_SOCKET";
 /// Names the variable that holds the descriptor of the pipe.
 pub const READY: &str = "LBPROXY_READY";
 
@@ -25,12 +27,27 @@ pub fn listeners(options: &SocketOptions) -> io::Result<Vec<TcpListener>> {
         Some(list) => parse(&list)?,
         None => sd_notify::listen_fds()?.collect(),
     };
-    passed.into_iter().map(|fd| take_listener(fd, options)).collect()
+    passed
+        .into_iter()
+        .map(|fd| {
+            let socket = take_listener(fd)?;
+            options.apply(&SockRef::from(&socket))?;
+            Ok(TcpListener::from_std(socket.into()))
+        })
+        .collect()
 }
 
-/// Whether this process takes the place of another one, which still serves.
-pub fn takes_over() -> bool {
-    std::env::var_os(READY).is_some()
+/// The listening socket of the admin endpoint, if one was passed to this process. To be called once.
+///
+/// # Errors
+/// It is no listening socket.
+pub fn desk() -> io::Result<Option<Socket>> {
+    std::env::var_os(DESK).map(|number| take_listener(parse_one(DESK, &number)?)).transpose()
+}
+
+fn parse_one(name: &str, number: &OsStr) -> io::Result<RawFd> {
+    let number = number.to_string_lossy();
+    number.parse().map_err(|_| io::Error::other(format!("{name}={number} is no descriptor")))
 }
 
 fn parse(list: &OsStr) -> io::Result<Vec<RawFd>> {
@@ -41,7 +58,7 @@ fn parse(list: &OsStr) -> io::Result<Vec<RawFd>> {
         .ok_or_else(|| io::Error::other(format!("{SOCKETS}={list} is no list of descriptors")))
 }
 
-fn take_listener(fd: RawFd, options: &SocketOptions) -> io::Result<TcpListener> {
+fn take_listener(fd: RawFd) -> io::Result<Socket> {
     let what = |error: &dyn std::fmt::Display| {
         io::Error::other(format!("descriptor {fd} was passed to listen on: {error}"))
     };
@@ -51,8 +68,7 @@ fn take_listener(fd: RawFd, options: &SocketOptions) -> io::Result<TcpListener> 
     }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)?;
-    options.apply(&SockRef::from(&socket))?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket)
 }
 
 /// Tells the process whose place this one takes, if there is one, that it may go. To be called once.
@@ -61,9 +77,7 @@ fn take_listener(fd: RawFd, options: &SocketOptions) -> io::Result<TcpListener> 
 /// The pipe that was named is none, or nobody waits at its other end.
 pub fn report_ready() -> io::Result<()> {
     let Some(number) = std::env::var_os(READY) else { return Ok(()) };
-    let number = number.to_string_lossy();
-    let fd = number.parse().map_err(|_| io::Error::other(format!("{READY}={number} is no descriptor")))?;
-    File::from(take(fd)?).write_all(super::inherited::READY_WORD)
+    File::from(take(parse_one(READY, &number)?)?).write_all(READY_WORD)
 }
 
 /// What is written to the pipe.

@@ -151,18 +151,19 @@ impl<N: Net> Proxy<N> {
             (self.ctx.draining, self.ctx.gently) = (true, gently);
             self.ctx.links.retire();
             self.checks = None;
-            if gently {
-                // Another process has taken that over as well.
-                self.desk = None;
+            if let Some(desk) = self.desk.as_mut().filter(|_| gently) {
+                // Another process has that too.
+                desk.leave();
             }
             // Who waits for nothing but another request need not wait.
             self.sessions.ids().into_iter().for_each(|id| self.step(id));
         }
     }
 
-    /// Whether [`Proxy::drain`] was called and the last session is gone.
+    /// Whether [`Proxy::drain`] was called, the last session is gone, and no operator waits for an answer, or not any longer.
     pub fn is_drained(&self) -> bool {
-        self.drain_deadline.is_some() && self.sessions.is_empty()
+        let is_asked = || self.desk.as_ref().is_some_and(|desk| desk.is_busy());
+        self.drain_deadline.is_some_and(|at| self.sessions.is_empty() && (at <= self.ctx.now || !is_asked()))
     }
 
     /// Its listeners, each with its slot.

@@ -84,6 +84,11 @@ impl<N: Net> Proxy<N> {
         Ok(())
     }
 
+    /// Where visitors of the admin endpoint come in.
+    pub fn desk_listener(&self) -> Option<&N::Listener> {
+        self.desk.as_ref()?.listener()
+    }
+
     /// Which backend a client would get now, if it came to this worker.
     ///
     /// # Errors

@@ -2,14 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use super::look::{WantedByName, with_wanted};
 use super::sockets::Open;
-use super::{Order, Shared, seed, share};
+use super::{Lent, Order, Shared, seed, share};
 use crate::balance::Pool;
 use crate::clients::Clients;
 use crate::config::{Config, diff};
@@ -71,7 +70,7 @@ impl Control {
     ///
     /// # Errors
     /// It is stopping, or there are no descriptors left.
-    pub fn lend_listeners(&self) -> io::Result<Vec<OwnedFd>> {
+    pub fn lend_listeners(&self) -> io::Result<Lent> {
         let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         if self.shared.stopping.load(Ordering::Acquire) {
             return Err(io::Error::other("it is stopping"));
@@ -79,7 +78,15 @@ impl Control {
         let (to, lent) = mpsc::channel();
         self.order(&present, |_| Order::Lend { to: to.clone() });
         drop(to);
-        lent.iter().collect()
+        let mut all = Lent::default();
+        for (is_desk, socket) in lent {
+            if is_desk {
+                all.desk = Some(socket?);
+            } else {
+                all.listeners.push(socket?);
+            }
+        }
+        Ok(all)
     }
 
     /// Whether every worker goes on with its work within this time.

@@ -76,14 +76,23 @@ enum Order {
         makes_checks: bool,
         done: mpsc::Sender<io::Error>,
     },
-    /// Hand out another descriptor for each listening socket.
-    Lend { to: mpsc::Sender<io::Result<OwnedFd>> },
+    /// Hand out another descriptor for each listening socket, and say whether it is the admin endpoint's.
+    Lend { to: mpsc::Sender<(bool, io::Result<OwnedFd>)> },
     /// Tell what it looks like.
     Observe { worker: usize, to: mpsc::Sender<(usize, Observed)> },
     /// Tell which backend a client would get.
     Explain { worker: usize, question: Question, to: mpsc::Sender<(usize, Result<Explained, String>)> },
     /// Nothing: who drops this is alive.
     Answer { _done: mpsc::Sender<()> },
+}
+
+/// Descriptors of what a process listens on, for another one.
+#[derive(Debug, Default)]
+pub struct Lent {
+    /// Where clients come in.
+    pub listeners: Vec<OwnedFd>,
+    /// Where operators do.
+    pub desk: Option<OwnedFd>,
 }
 
 /// A worker's listeners are open. Dropped, they are not, and the others are told.
@@ -189,7 +198,7 @@ pub fn start(config: Config) -> io::Result<Running> {
 /// The listener of the admin endpoint, and where it is: of port 0, the one that the kernel picked.
 fn open_desk(config: &Config) -> io::Result<Option<(TcpListener, AdminListen)>> {
     let Some(admin) = &config.admin else { return Ok(None) };
-    let listener = net::desk::listen(&admin.listen, inherited::takes_over())?;
+    let listener = net::desk::listen(&admin.listen, inherited::desk()?)?;
     let listen = match &admin.listen {
         AdminListen::Tcp(_) => AdminListen::Tcp(listener.local_addr()?),
         unix => unix.clone(),
@@ -281,7 +290,8 @@ fn follow(order: Order, proxy: &mut Proxy<OsNet>) {
         }
         // Whoever asked may have stopped listening.
         Order::Lend { to } => {
-            proxy.listeners().for_each(|(_, listener)| _ = to.send(os::duplicate(listener)))
+            proxy.listeners().for_each(|(_, listener)| _ = to.send((false, os::duplicate(listener))));
+            proxy.desk_listener().into_iter().for_each(|desk| _ = to.send((true, os::duplicate(desk))));
         }
         Order::Observe { worker, to } => _ = to.send((worker, proxy.observe())),
         Order::Explain { worker, question, to } => _ = to.send((worker, proxy.explain(&question))),

@@ -1,9 +1,15 @@
 //! SIGUSR2: who looks in sees the process that serves now.
 
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use lbproxy::view::Stats;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::endpoint::Admin;
-use crate::support::{LBPROXY, Proxy, Scripted, assert_connected, greeter, letter, run, wait_until};
+use crate::support::{LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter, run, wait_until};
+use crate::wire::{Message, Wire};
 
 /// A process that the test did not start itself, and ends.
 struct Heir(Pid);
@@ -25,18 +31,41 @@ fn upgrade(proxy: &Proxy) -> Heir {
 #[test]
 fn the_new_process_is_looked_into_and_the_old_one_drains() {
     let server = Scripted::new();
-    // Of an address of its own, since both processes are to have the same port.
-    let port = std::net::TcpListener::bind("127.77.1.1:0").unwrap().local_addr().unwrap().port();
-    let proxy = Proxy::before(&[server.address], &format!("--admin 127.77.1.1:{port}"));
+    let proxy = Proxy::before(&[server.address], "--admin 127.0.0.1:0");
     let admin = Admin::of(&proxy);
     let (mut client, mut its_server) = proxy.connect_through(&server);
     let old = admin.stats();
     assert_eq!((old.pid, old.workers[0].sessions), (proxy.pid(), 1));
+    // Whoever looks in meanwhile is answered, by the one or the other.
+    let is_over = Arc::new(AtomicBool::new(false));
+    let scraper = std::thread::spawn({
+        let is_over = is_over.clone();
+        move || {
+            while !is_over.load(SeqCst) {
+                admin.stats();
+            }
+        }
+    });
+    let mut kept = Wire::new(connect(admin.0));
+    kept.say(admin.request("GET", "/stats", &[]));
+    let pid = |answer: &Message| serde_json::from_slice::<Stats>(&answer.body).unwrap().pid;
+    let answer = kept.response();
+    assert_eq!((pid(&answer), answer.is_last()), (old.pid, false));
+    let mut events = Wire::new(connect(admin.0));
+    events.say(admin.request("GET", "/events", &[]));
+    assert_eq!(events.try_response_head().unwrap().unwrap().status(), 200);
+
     let heir = upgrade(&proxy);
     // The old one lets go of it once it is told to drain.
-    wait_until("the new process alone", || {
-        (0..8).all(|_| admin.stats().pid == heir.0.as_raw_nonzero().get() as u32)
-    });
+    let new = heir.0.as_raw_nonzero().get() as u32;
+    wait_until("the new process alone", || (0..8).all(|_| admin.stats().pid == new));
+    is_over.store(true, SeqCst);
+    scraper.join().unwrap();
+    // Who was there before has one more answer of the old one; who looks at events comes again.
+    kept.say(admin.request("GET", "/stats", &[]));
+    let answer = kept.response();
+    assert_eq!((pid(&answer), answer.is_last()), (old.pid, true));
+    let _ = events.stream.read_to_end(&mut Vec::new());
     assert_eq!(admin.stats().workers[0].sessions, 0);
     assert_connected(&mut client, &mut its_server);
 }
