@@ -183,10 +183,12 @@ fn a_proxy_that_drains_says_so_and_is_still_looked_into() {
 #[test]
 fn what_is_capped_is_named() {
     let server = crate::support::Scripted::new();
-    let proxy = Proxy::start(&format!(
-        "--admin 127.0.0.1:0 --backend {},name=small,max_connections=1",
+    let text = format!(
+        "[[frontend]]\nlisten = ['127.0.0.1:0']\npool = 'default'\n[admin]\nlisten = '127.0.0.1:0'\n[pool.default]\n\
+         queue_timeout_ms = 120000\nbackends = [{{ address = '{}', name = 'small', max_connections = 1 }}]\n",
         server.address
-    ));
+    );
+    let proxy = Proxy::configured(&text, 1);
     let admin = Admin::of(&proxy);
     assert_eq!(admin.stats().saturation, [""; 0]);
     let (_client, _server) = proxy.connect_through(&server);
