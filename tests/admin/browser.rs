@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Program, connect, require, wait_until};
+use crate::support::{Program, connect, require, wait_for, wait_until};
 
 /// A browser with one page.
 pub(crate) struct Browser {
@@ -23,13 +23,8 @@ impl Browser {
         if !require("chromium") || !require("chromedriver") {
             return None;
         }
-        let driver = Program::start(Command::new("chromedriver").arg("--port=0"));
-        let port: u16 = driver.stdout.wait_for("chromedriver", |line| {
-            line.strip_prefix("ChromeDriver was started successfully on port ")?
-                .trim_end_matches('.')
-                .parse()
-                .ok()
-        });
+        // The port it picks may be taken where it looks next, for the other family: then it gives up.
+        let (driver, port) = wait_for("a chromedriver that has a port", driver);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let profile = tempfile::tempdir().unwrap();
         let data = format!("--user-data-dir={}", profile.path().display());
@@ -131,6 +126,17 @@ impl Drop for Browser {
             self.command("DELETE", "", &Value::Null);
         }
     }
+}
+
+/// A driver and its port, if it gets one.
+fn driver() -> Option<(Program, u16)> {
+    let driver = Program::start(Command::new("chromedriver").arg("--port=0"));
+    let outcome = driver.stdout.wait_for("chromedriver to begin", |line| {
+        let port = line.strip_prefix("ChromeDriver was started successfully on port ");
+        let port = port.map(|port| port.trim_end_matches('.').parse().ok());
+        port.or_else(|| line.contains("port not available").then_some(None))
+    });
+    Some((driver, outcome?))
 }
 
 fn ask(driver: SocketAddr, method: &str, target: &str, arguments: &Value) -> Value {
