@@ -71,6 +71,14 @@ pub struct FrontendCounts {
     pub responses: [u64; 6],
 }
 
+impl std::ops::AddAssign<&FrontendCounts> for FrontendCounts {
+    fn add_assign(&mut self, other: &FrontendCounts) {
+        self.accepted += other.accepted;
+        self.closed += other.closed;
+        self.responses.iter_mut().zip(other.responses).for_each(|(ours, theirs)| *ours += theirs);
+    }
+}
+
 /// How often something ended for a reason: who ended it, and the word for why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endings(Vec<(&'static str, &'static str, u64)>);
@@ -144,10 +152,7 @@ impl std::ops::AddAssign<&Metrics> for Metrics {
             theirs.iter().for_each(|(side, cause, count)| ours.add(side, cause, count));
         }
         for (place, theirs) in other.frontends.iter().enumerate() {
-            let ours = self.frontend(place);
-            ours.accepted += theirs.accepted;
-            ours.closed += theirs.closed;
-            ours.responses.iter_mut().zip(theirs.responses).for_each(|(ours, theirs)| *ours += theirs);
+            *self.frontend(place) += theirs;
         }
     }
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use crate::ask;
 use crate::cli::{self, Command, Failure, Look, Run, Source};
-use crate::config::{AdminListen, Config};
+use crate::config::{AdminListen, Config, token_in};
 use crate::control::{self, Signals};
 use crate::demo::Demo;
 use crate::logging::{self, Flusher};
@@ -146,9 +146,9 @@ fn read_token(config: &Config) -> Result<Option<String>, String> {
     };
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("lbproxy: admin.token_file: cannot read {}: {error}", file.display()))?;
-    match text.lines().next().map(str::trim) {
-        Some(token) if !token.is_empty() => Ok(Some(token.to_owned())),
-        _ => Err(format!(
+    match token_in(&text) {
+        Some(token) => Ok(Some(token.to_owned())),
+        None => Err(format!(
             "lbproxy: admin.token_file: the first line of {} is empty: write a token there",
             file.display()
         )),

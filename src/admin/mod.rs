@@ -29,6 +29,9 @@ pub const LISTENER: u32 = VISITORS_MOST as u32;
 /// How long accepting rests when it fails.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The turn of a slot, and who has it; in a box, since every turn of the loop looks at all of the slots.
+type Place<S> = (u16, Option<Box<Visitor<S>>>);
+
 /// Where the loop and who answers meet.
 pub struct Desk<N: Net> {
     /// `None`: another process has taken over, and the visitors that are here still are the last ones.
@@ -36,8 +39,7 @@ pub struct Desk<N: Net> {
     /// The queue may hold connections.
     pending: bool,
     resume_at: Option<Instant>,
-    /// Each with the turn of its slot.
-    visitors: Vec<(u16, Option<Visitor<N::Socket>>)>,
+    visitors: Vec<Place<N::Socket>>,
     /// Whose turn it is.
     ready: Vec<VisitorId>,
     asked: SyncSender<Asked>,
@@ -71,7 +73,7 @@ impl<N: Net> Desk<N> {
     pub fn leave(&mut self) {
         (self.listener, self.pending) = (None, false);
         for (_, place) in &mut self.visitors {
-            if place.as_ref().is_some_and(Visitor::is_streaming) {
+            if place.as_ref().is_some_and(|visitor| visitor.is_streaming()) {
                 *place = None;
             }
         }
@@ -147,7 +149,7 @@ impl<N: Net> Desk<N> {
         *turn = (*turn + 1) % Token::DESK_TURNS;
         let token = Token::Desk { slot: slot as u32, turn: *turn };
         *place = match ctx.net.register(&mut socket, token) {
-            Ok(()) => Some(Visitor::new(socket, ctx.now)),
+            Ok(()) => Some(Box::new(Visitor::new(socket, ctx.now))),
             Err(error) => {
                 log::warn!("the admin endpoint cannot watch a connection: {error}");
                 None

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::{Failure, read};
-use crate::config::AdminListen;
+use crate::config::{AdminListen, token_in};
 
 /// Where a proxy is asked if nothing else is said.
 const DEFAULT_ADMIN: &str = "127.0.0.1:9901";
@@ -97,7 +97,7 @@ impl LookFlags {
         Ok(match self {
             LookFlags::Top(TopFlags { admin, interval_ms, token_file }) => {
                 let token = token_file.map(|file| read(&file)).transpose()?;
-                let token = token.map(|text| text.lines().next().unwrap_or_default().trim().to_owned());
+                let token = token.as_deref().and_then(token_in).map(str::to_owned);
                 Look::Top { admin, interval: Duration::from_millis(interval_ms), token }
             }
             LookFlags::Explain(ExplainFlags { client, frontend, host, path, json, admin }) => {

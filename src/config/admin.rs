@@ -68,6 +68,11 @@ impl fmt::Display for AdminListen {
     }
 }
 
+/// The token in what a token file says: its first line, unless that is empty.
+pub fn token_in(text: &str) -> Option<&str> {
+    text.lines().next().map(str::trim).filter(|token| !token.is_empty())
+}
+
 /// The admin endpoint, if there is to be one.
 pub(super) fn resolve(raw: &RawAdmin, warnings: &mut Vec<Problem>) -> Result<Option<Admin>, Problem> {
     let path = KeyPath::root().key("admin");

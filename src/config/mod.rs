@@ -34,10 +34,11 @@ mod suggest;
 mod word;
 
 pub use address::{Lookup, system_lookup};
-pub use admin::{Admin, AdminListen};
+pub use admin::{Admin, AdminListen, token_in};
 pub use cidr::Cidr;
 pub use error::ConfigError;
 pub use names::{Missing, Names};
+pub use number::WEIGHT_MOST;
 pub use overrides::Overrides;
 pub use raw::{RawLimits, RawTimeouts};
 pub use resolved::{

@@ -72,7 +72,9 @@ pub(super) const RATE_PER_CLIENT_PER_S: Number = number("rate_per_client_per_s",
 /// Left out, it is what the rate gives in a second.
 pub(super) const BURST_PER_CLIENT: Number = number("burst_per_client", 1, 1, 1_000_000);
 pub(super) const PORT: Number = number("port", 8080, 0, 65_535);
-pub(super) const WEIGHT: Number = number("weight", 1, 0, 1_000_000);
+pub(super) const WEIGHT: Number = number("weight", 1, 0, WEIGHT_MOST as i64);
+/// The largest weight of a backend.
+pub const WEIGHT_MOST: u32 = 1_000_000;
 /// Left out, there is no bound, so the default is never used; it is what serves most.
 pub(super) const MAX_LOAD_PERCENT: Number = number("max_load_percent", 125, 101, 1_000);
 /// 0: for as long as the browser runs. At most 400 days, beyond which browsers cut it (RFC 6265bis, 5.5).

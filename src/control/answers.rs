@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::reload::{Request, Requests};
 use crate::admin::{Asked, Then, Told, VisitorId, reply};
-use crate::config::AdminListen;
+use crate::config::{AdminListen, WEIGHT_MOST};
 use crate::proxy::{Explained, Question};
 use crate::view::{Sampler, explained, page, prometheus};
 use crate::worker::{Control, Reloaded, Wanted};
@@ -20,9 +20,6 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const PAGE_FIELDS: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; \
      connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
      X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
-/// The largest weight, as in the configuration.
-const WEIGHT_MOST: u32 = 1_000_000;
-
 /// What there is to answer from.
 pub(super) struct Answers {
     pub(super) control: Control,
@@ -81,11 +78,12 @@ impl Answers {
         }
         Some(match path {
             "/stats" => {
-                let stats = sampler.take(true);
+                let stats = sampler.take();
                 (200, JSON, String::new(), serde_json::to_vec(&stats).unwrap_or_default())
             }
             "/metrics" => {
-                let text = prometheus::render(&sampler.take(false), &sampler.answers(), &sampler.lag());
+                let (stats, measured) = sampler.take_measured();
+                let text = prometheus::render(&stats, &measured);
                 (200, prometheus::CONTENT_TYPE, String::new(), text.into_bytes())
             }
             "/healthz" => (200, TEXT, String::new(), b"ok\n".to_vec()),
@@ -96,13 +94,11 @@ impl Answers {
     }
 
     /// Whether clients should be sent here.
-    fn ready(&self, sampler: &mut Sampler) -> Answer {
+    fn ready(&self, sampler: &Sampler) -> Answer {
         if self.control.is_stopping() {
             return problem(503, "draining: it takes no new clients");
         }
-        let stats = sampler.take(false);
-        let mut backends = stats.pools.iter().flat_map(|pool| &pool.backends);
-        if backends.any(|backend| matches!(&*backend.state, "up" | "starting")) {
+        if sampler.is_anybody_available() {
             (200, TEXT, String::new(), b"ready\n".to_vec())
         } else {
             problem(503, "no backend of any pool is available")
@@ -141,7 +137,7 @@ impl Answers {
     }
 
     fn begin_stream(&self, asked: &Asked, sampler: &mut Sampler, tell: impl Tell) {
-        let json = serde_json::to_string(&sampler.take(true)).unwrap_or_default();
+        let json = serde_json::to_string(&sampler.take()).unwrap_or_default();
         let first = format!("retry: 1000\n\ndata: {json}\n\n");
         let then = if asked.method == "HEAD" { Then::Close } else { Then::Stream };
         let content = if asked.method == "HEAD" { &[][..] } else { first.as_bytes() };

@@ -76,8 +76,7 @@ impl Keeper {
     }
 
     fn tick(&mut self) {
-        self.sampler.tick();
-        let stats = self.sampler.take(false);
+        let stats = self.sampler.tick();
         self.say(&stats.saturation);
         if let Ok(json) = serde_json::to_string(&stats) {
             let event: Arc<[u8]> = format!("data: {json}\n\n").into_bytes().into();

@@ -112,16 +112,12 @@ impl Keeper {
     fn preview(&self) -> Result<Value, String> {
         let run = self.source.read_again(os::raise_fd_limit()).map_err(|failure| failure.to_string())?;
         let preview = self.control.preview(run.config)?;
-        let counted = |(name, count): &(String, u64)| json!({ "name": name, "connections": count });
-        let draining: Vec<Value> = preview
-            .draining
-            .iter()
-            .map(|(name, count)| counted(&(name.clone(), u64::from(*count))))
-            .collect();
-        let closing: Vec<Value> = preview.closing.iter().map(counted).collect();
+        let counted = |all: &[(String, u64)]| -> Vec<Value> {
+            all.iter().map(|(name, count)| json!({ "name": name, "connections": count })).collect()
+        };
         Ok(json!({
             "changes": preview.changes, "left": preview.left, "warnings": run.warnings,
-            "backends_that_drain": draining, "frontends_that_close": closing,
+            "backends_that_drain": counted(&preview.draining), "frontends_that_close": counted(&preview.closing),
         }))
     }
 

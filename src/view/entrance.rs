@@ -27,10 +27,7 @@ pub(super) fn entrances(observed: &[(usize, Observed)]) -> Vec<Entrance> {
                 all.push(Entrance { name: name.clone(), ..Entrance::default() });
                 all.len() - 1
             });
-            let ours = &mut all[known].counts;
-            ours.accepted += counts.accepted;
-            ours.closed += counts.closed;
-            ours.responses.iter_mut().zip(counts.responses).for_each(|(ours, theirs)| *ours += theirs);
+            all[known].counts += counts;
         }
         for listening in &one.listeners {
             if let Some(known) = all.iter_mut().find(|known| known.name == listening.frontend) {

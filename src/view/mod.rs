@@ -14,5 +14,5 @@ mod sampler;
 pub mod saturation;
 pub mod stats;
 
-pub use self::sampler::Sampler;
+pub use self::sampler::{Measured, Sampler};
 pub use self::stats::Stats;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::stats::{Backend, Pool, Stats};
+use super::Measured;
+use super::stats::{Backend, Frontend, Pool, Stats, Worker};
 use crate::histogram::{BOUNDS_US, Histogram};
 
 /// The type of what [`render`] gives.
@@ -11,8 +12,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Classes of responses, by the first digit of their status.
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// All that is counted. `answers` are by pool and backend, `lag` by worker.
-pub fn render(stats: &Stats, answers: &[(String, String, Histogram)], lag: &[(usize, Histogram)]) -> String {
+/// All that is counted and measured.
+pub fn render(stats: &Stats, Measured { answers, lag }: &Measured) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     process(&mut page, stats);
     workers(&mut page, stats);
@@ -36,6 +37,9 @@ pub fn render(stats: &Stats, answers: &[(String, String, Histogram)], lag: &[(us
     page.0
 }
 
+/// Name, type, help, and what the value of each is.
+type Family<T> = (&'static str, &'static str, &'static str, fn(&T) -> f64);
+
 /// The text so far.
 struct Page(String);
 
@@ -46,6 +50,18 @@ impl Page {
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         self.write(format_args!("lbproxy_{name}{} {value}\n", Labels(labels)));
+    }
+
+    /// Families of which everything has a sample.
+    fn families<'a, T: 'a, const LABELS: usize>(
+        &mut self,
+        families: &[Family<T>],
+        all: impl Iterator<Item = ([(&'a str, &'a str); LABELS], &'a T)> + Clone,
+    ) {
+        for (name, kind, help, value) in families {
+            self.family(name, kind, help);
+            all.clone().for_each(|(labels, one)| self.sample(name, &labels, value(one)));
+        }
     }
 
     /// A family of one.
@@ -109,8 +125,7 @@ fn process(page: &mut Page, stats: &Stats) {
 }
 
 fn workers(page: &mut Page, stats: &Stats) {
-    type Value = fn(&super::stats::Worker) -> f64;
-    let families: [(&str, &str, &str, Value); 8] = [
+    let families: [Family<Worker>; 8] = [
         ("sessions", "gauge", "Clients connected.", |worker| worker.sessions as f64),
         ("sessions_max", "gauge", "Clients that may be connected.", |worker| worker.max_connections as f64),
         ("run_queue_length", "gauge", "Sessions that wait for another turn.", |worker| {
@@ -128,17 +143,13 @@ fn workers(page: &mut Page, stats: &Stats) {
             worker.starved
         }),
     ];
-    for (name, kind, help, value) in families {
-        page.family(name, kind, help);
-        for worker in &stats.workers {
-            page.sample(name, &[("worker", &worker.worker.to_string())], value(worker));
-        }
-    }
+    let numbers: Vec<String> = stats.workers.iter().map(|worker| worker.worker.to_string()).collect();
+    let labels = numbers.iter().map(|number| [("worker", &**number)]);
+    page.families(&families, labels.zip(&stats.workers));
 }
 
 fn frontends(page: &mut Page, stats: &Stats) {
-    type Value = fn(&super::stats::Frontend) -> f64;
-    let families: [(&str, &str, &str, Value); 4] = [
+    let families: [Family<Frontend>; 4] = [
         ("frontend_connections_total", "counter", "Clients accepted.", |one| one.accepted as f64),
         ("frontend_connections", "gauge", "Clients connected.", |one| one.open as f64),
         ("frontend_accept_queue", "gauge", "Connections in the kernel's queue.", |one| f64::from(one.queue)),
@@ -146,12 +157,7 @@ fn frontends(page: &mut Page, stats: &Stats) {
             f64::from(one.queue_most)
         }),
     ];
-    for (name, kind, help, value) in families {
-        page.family(name, kind, help);
-        for frontend in &stats.frontends {
-            page.sample(name, &[("frontend", &frontend.name)], value(frontend));
-        }
-    }
+    page.families(&families, stats.frontends.iter().map(|one| ([("frontend", &*one.name)], one)));
     let name = "frontend_responses_total";
     page.family(name, "counter", "Responses by class of status; none: requests that got none.");
     for frontend in stats.frontends.iter().filter(|frontend| frontend.mode == "http") {
@@ -220,11 +226,8 @@ fn backends(page: &mut Page, stats: &Stats) {
     fn labels<'a>(pool: &'a Pool, backend: &'a Backend) -> [(&'a str, &'a str); 2] {
         [("pool", &pool.name), ("backend", &backend.name)]
     }
-    type Value = fn(&Backend) -> f64;
-    let families: [(&str, &str, &str, Value); 5] = [
-        ("backend_up", "gauge", "1 if new clients go there.", |one| {
-            f64::from(u8::from(matches!(&*one.state, "up" | "starting")))
-        }),
+    let families: [Family<Backend>; 5] = [
+        ("backend_up", "gauge", "1 if new clients go there.", |one| f64::from(u8::from(one.is_available()))),
         ("backend_weight", "gauge", "Its share relative to the others'.", |one| f64::from(one.weight)),
         ("backend_in_flight", "gauge", "Connections now; in HTTP mode, requests.", |one| {
             f64::from(one.in_flight)
@@ -236,12 +239,7 @@ fn backends(page: &mut Page, stats: &Stats) {
             one.connects_failed as f64
         }),
     ];
-    for (name, kind, help, value) in families {
-        page.family(name, kind, help);
-        for (pool, backend) in all() {
-            page.sample(name, &labels(pool, backend), value(backend));
-        }
-    }
+    page.families(&families, all().map(|(pool, backend)| (labels(pool, backend), backend)));
     let name = "backend_responses_total";
     page.family(name, "counter", "Responses by class of status.");
     for (pool, backend) in all() {

@@ -35,6 +35,14 @@ pub struct Sampler {
     workers: HashMap<usize, (Histogram, Occupation, Option<f64>)>,
 }
 
+/// How long things took, over all time.
+pub struct Measured {
+    /// The answers of each backend, with its pool and name.
+    pub answers: Vec<(String, String, Histogram)>,
+    /// The turns of each worker.
+    pub lag: Vec<(usize, Histogram)>,
+}
+
 /// What was counted for a backend, and its last minute.
 #[derive(Default)]
 struct Memory {
@@ -63,9 +71,9 @@ impl Sampler {
         }
     }
 
-    /// A second is over: what was counted in it becomes rates and history.
-    pub fn tick(&mut self) {
-        let now = os::now();
+    /// A second is over: what was counted in it becomes rates and history. The picture has none of the latter.
+    pub fn tick(&mut self) -> Stats {
+        let (now, observed) = (os::now(), self.control.observe());
         let elapsed_s = (now - self.taken.replace(now).unwrap_or(self.started)).as_secs_f64().max(0.001);
         let (_, pools, _) = self.control.present();
         let mut known = HashMap::new();
@@ -75,14 +83,13 @@ impl Sampler {
             known.insert(key, Memory::of(memory, backend, elapsed_s));
         }
         self.backends = known;
-        for (worker, observed) in self.control.observe() {
-            let occupation = self.process.occupation(worker).unwrap_or_default();
-            let lag = observed.metrics.lag;
-            let before = self.workers.remove(&worker).map(|(before, ..)| before).unwrap_or_default();
+        for (worker, observed) in &observed {
+            let occupation = self.process.occupation(*worker).unwrap_or_default();
+            let lag = observed.metrics.lag.clone();
+            let before = self.workers.remove(worker).map(|(before, ..)| before).unwrap_or_default();
             let p99_ms = lag.since(&before).quantile_us(0.99).map(|us| us / 1000.0);
-            self.workers.insert(worker, (lag, occupation, p99_ms));
+            self.workers.insert(*worker, (lag, occupation, p99_ms));
         }
-        let (observed, _) = self.observe();
         for Entrance { name, counts, .. } in entrances(&observed) {
             let (before, ..) = self.frontends.remove(&name).unwrap_or_default();
             let per_s = |now: u64, then: u64| now.saturating_sub(then) as f64 / elapsed_s;
@@ -90,19 +97,34 @@ impl Sampler {
             let responses = per_s(counts.responses.iter().sum(), before.responses.iter().sum());
             self.frontends.insert(name, (counts, accepted, responses));
         }
+        self.picture(&observed, false)
     }
 
-    fn observe(&self) -> (Vec<(usize, Observed)>, Metrics) {
+    /// The proxy as it is now, with the last minute of each backend.
+    pub fn take(&mut self) -> Stats {
         let observed = self.control.observe();
+        self.picture(&observed, true)
+    }
+
+    /// The same for who keeps a history of its own, with all that was ever measured.
+    pub fn take_measured(&mut self) -> (Stats, Measured) {
+        let observed = self.control.observe();
+        let stats = self.picture(&observed, false);
+        let lag = observed.into_iter().map(|(worker, observed)| (worker, observed.metrics.lag)).collect();
+        (stats, Measured { answers: self.answers(), lag })
+    }
+
+    /// Whether a client would be sent to anybody in any pool.
+    pub fn is_anybody_available(&self) -> bool {
+        let (_, pools, _) = self.control.present();
+        let now = os::now();
+        pools.iter().flat_map(|pool| pool.backends()).any(|backend| stats::is_available(state(backend, now)))
+    }
+
+    fn picture(&mut self, observed: &[(usize, Observed)], with_history: bool) -> Stats {
+        let (config, pools, wanted) = self.control.present();
         let mut total = Metrics::default();
         observed.iter().for_each(|(_, one)| total += &one.metrics);
-        (observed, total)
-    }
-
-    /// The proxy as it is now; `history` of each backend is long.
-    pub fn take(&mut self, with_history: bool) -> Stats {
-        let (config, pools, wanted) = self.control.present();
-        let (observed, total) = self.observe();
         let now = os::now();
         let state = if self.control.is_stopping() { "draining" } else { "serving" };
         let mut stats = Stats {
@@ -115,7 +137,7 @@ impl Sampler {
             open_fds: self.process.open_fds(),
             max_fds: self.fd_limit,
             workers: observed.iter().map(|(worker, observed)| self.worker(*worker, observed)).collect(),
-            frontends: self.frontends_of(&config, &observed),
+            frontends: self.frontends_of(&config, observed),
             pools: config
                 .pools
                 .iter()
@@ -131,8 +153,7 @@ impl Sampler {
         stats
     }
 
-    /// What the answers of each backend took, over all time, in the order of the pools.
-    pub fn answers(&self) -> Vec<(String, String, Histogram)> {
+    fn answers(&self) -> Vec<(String, String, Histogram)> {
         let (_, pools, _) = self.control.present();
         let of = |pool: &Arc<Pool>| {
             let name = pool.name.clone();
@@ -141,11 +162,6 @@ impl Sampler {
             rows.collect::<Vec<_>>()
         };
         pools.iter().flat_map(of).collect()
-    }
-
-    /// How long the turns of each worker took, over all time.
-    pub fn lag(&self) -> Vec<(usize, Histogram)> {
-        self.control.observe().into_iter().map(|(worker, observed)| (worker, observed.metrics.lag)).collect()
     }
 
     fn worker(&self, worker: usize, observed: &Observed) -> stats::Worker {
@@ -202,7 +218,7 @@ impl Sampler {
             pool.backends().iter().map(|backend| memory(backend).map_or(0, Memory::lately)).collect();
         let all_lately: u64 = lately.iter().sum();
         let fair = |backend: &Backend| match state(backend, now) {
-            "up" | "starting" if !backend.is_backup() => f64::from(backend.weight()),
+            state if stats::is_available(state) && !backend.is_backup() => f64::from(backend.weight()),
             _ => 0.0,
         };
         let all_fair: f64 = pool.backends().iter().map(|backend| fair(backend)).sum();
@@ -213,7 +229,6 @@ impl Sampler {
             one.fair_share = if all_fair > 0.0 { fair(backend) / all_fair } else { 0.0 };
             (one.drained, one.weight_set) = (wanted.drained, wanted.weight);
             if wanted.drained {
-                one.state = "drained".to_owned();
                 one.why = Some("an operator has drained it".to_owned());
             }
             if let Some(memory) = memory(backend) {

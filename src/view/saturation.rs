@@ -51,8 +51,7 @@ pub fn lines(stats: &Stats) -> Vec<String> {
 }
 
 fn add_pool(pool: &Pool, lines: &mut Vec<String>) {
-    let serves = |backend: &&Backend| matches!(&*backend.state, "up" | "starting");
-    if !pool.backends.iter().any(|backend| serves(&backend)) {
+    if !pool.backends.iter().any(Backend::is_available) {
         lines.push(format!("pool {}: none of its {} backends is available", pool.name, pool.backends.len()));
     }
     if pool.waiting > 0 {
@@ -61,7 +60,7 @@ fn add_pool(pool: &Pool, lines: &mut Vec<String>) {
             pool.name, pool.waiting
         ));
     }
-    for backend in pool.backends.iter().filter(serves) {
+    for backend in pool.backends.iter().filter(|backend| backend.is_available()) {
         if backend.max_connections.is_some_and(|most| backend.in_flight >= most) {
             lines.push(format!(
                 "backend {} of pool {}: has all {} that it may",

@@ -158,6 +158,18 @@ pub struct Backend {
     pub history: Vec<Second>,
 }
 
+impl Backend {
+    /// Whether new clients go there.
+    pub fn is_available(&self) -> bool {
+        is_available(&self.state)
+    }
+}
+
+/// Whether new clients go to a backend in this state.
+pub(super) fn is_available(state: &str) -> bool {
+    matches!(state, "up" | "starting")
+}
+
 /// Something is different from what it was.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Change {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
-use super::{Control, Order, Reloaded};
+use super::{Answers, Control, Order, Reloaded};
 use crate::balance::Pool;
 use crate::config::{Config, diff};
 use crate::proxy::{Explained, Observed, Question};
@@ -32,7 +32,7 @@ pub struct Preview {
     /// What would stay as it is until a restart.
     pub left: Vec<String>,
     /// Backends that would drain, as `pool/backend`, with the connections or requests they have now.
-    pub draining: Vec<(String, u32)>,
+    pub draining: Vec<(String, u64)>,
     /// Frontends that would go, with the connections they have now.
     pub closing: Vec<(String, u64)>,
 }
@@ -52,30 +52,20 @@ pub(super) fn with_wanted(mut config: Config, wanted: &WantedByName) -> Config {
 impl Control {
     /// What every worker looks like now. Those that do not answer in time are left out.
     pub fn observe(&self) -> Vec<(usize, Observed)> {
-        let (to, answers) = mpsc::channel();
-        {
-            let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-            self.order(&present, |worker| Order::Observe { worker, to: to.clone() });
-        }
-        drop(to);
-        let mut all = Vec::new();
-        while let Ok(answer) = answers.recv_timeout(PATIENCE) {
-            all.push(answer);
-        }
-        all.sort_by_key(|(worker, _)| *worker);
-        all
+        self.ask(|worker, to| Order::Observe { worker, to })
     }
 
     /// Which backend a client would get now, from each worker.
     pub fn explain(&self, question: &Question) -> Vec<(usize, Result<Explained, String>)> {
+        self.ask(|worker, to| Order::Explain { worker, question: question.clone(), to })
+    }
+
+    /// What the workers answer, in their order, each with its number.
+    fn ask<T>(&self, order: impl Fn(usize, Answers<T>) -> Order) -> Vec<(usize, T)> {
         let (to, answers) = mpsc::channel();
         {
             let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-            self.order(&present, |worker| Order::Explain {
-                worker,
-                question: question.clone(),
-                to: to.clone(),
-            });
+            self.order(&present, |worker| order(worker, to.clone()));
         }
         drop(to);
         let mut all = Vec::new();
@@ -131,9 +121,8 @@ impl Control {
                     })
                 });
                 if !stays && backend.weight() > 0 {
-                    preview
-                        .draining
-                        .push((format!("{}/{}", settings.name, backend.name), backend.connections()));
+                    let name = format!("{}/{}", settings.name, backend.name);
+                    preview.draining.push((name, backend.connections().into()));
                 }
             }
         }

@@ -79,12 +79,15 @@ enum Order {
     /// Hand out another descriptor for each listening socket, and say whether it is the admin endpoint's.
     Lend { to: mpsc::Sender<(bool, io::Result<OwnedFd>)> },
     /// Tell what it looks like.
-    Observe { worker: usize, to: mpsc::Sender<(usize, Observed)> },
+    Observe { worker: usize, to: Answers<Observed> },
     /// Tell which backend a client would get.
-    Explain { worker: usize, question: Question, to: mpsc::Sender<(usize, Result<Explained, String>)> },
+    Explain { worker: usize, question: Question, to: Answers<Result<Explained, String>> },
     /// Nothing: who drops this is alive.
     Answer { _done: mpsc::Sender<()> },
 }
+
+/// Where workers answer, each with its number.
+type Answers<T> = mpsc::Sender<(usize, T)>;
 
 /// Descriptors of what a process listens on, for another one.
 #[derive(Debug, Default)]
