@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use socket2::Socket;
+
 use crate::config::AdminListen;
 
 /// How long to wait for a connection, and for each part of an answer.
@@ -49,25 +51,14 @@ fn ask(admin: &AdminListen, method: &str, target: &str, token: Option<&str>) -> 
     }
 }
 
-fn exchange(admin: &AdminListen, request: &[u8]) -> io::Result<String> {
-    match admin {
-        AdminListen::Tcp(address) => {
-            let stream = TcpStream::connect_timeout(address, PATIENCE)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            converse(stream, request)
-        }
-        AdminListen::Unix(path) => {
-            let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            converse(stream, request)
-        }
-    }
-}
-
 /// The answer is all there is until the end: it is asked for like that.
-fn converse(mut stream: impl Read + Write, request: &[u8]) -> io::Result<String> {
+fn exchange(admin: &AdminListen, request: &[u8]) -> io::Result<String> {
+    let mut stream: Socket = match admin {
+        AdminListen::Tcp(address) => TcpStream::connect_timeout(address, PATIENCE)?.into(),
+        AdminListen::Unix(path) => UnixStream::connect(path)?.into(),
+    };
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(request)?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES_MOST).read_to_string(&mut answer)?;

@@ -1,6 +1,7 @@
 //! Plain counters of one worker. Counting lives here, rendering elsewhere.
 
 use crate::histogram::Histogram;
+use crate::http::{CLASSES, class_of};
 
 /// What one worker has done since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct Metrics {
     /// HTTP requests with a head that could be read.
     pub requests: u64,
     /// Responses by the first digit of their status; at 0, requests that got none.
-    pub responses: [u64; 6],
+    pub responses: [u64; CLASSES],
     /// Requests, or parts of them, that were refused as malformed or too large.
     pub refused: u64,
     /// Requests served on a backend's connection that had served before.
@@ -68,7 +69,7 @@ pub struct FrontendCounts {
     /// Those of them that are gone.
     pub closed: u64,
     /// Responses by the first digit of their status; at 0, requests that got none.
-    pub responses: [u64; 6],
+    pub responses: [u64; CLASSES],
 }
 
 impl std::ops::AddAssign<&FrontendCounts> for FrontendCounts {
@@ -113,9 +114,22 @@ impl Metrics {
         &mut self.frontends[place]
     }
 
+    /// A client was accepted on this frontend.
+    pub fn count_accepted(&mut self, frontend: usize) {
+        self.accepted += 1;
+        self.frontend(frontend).accepted += 1;
+    }
+
+    /// A client of this frontend is gone: who ended it, and the word for why.
+    pub fn count_closed(&mut self, frontend: usize, side: &'static str, cause: &'static str) {
+        self.closed += 1;
+        self.frontend(frontend).closed += 1;
+        self.connections_ended.count(side, cause);
+    }
+
     /// A response with this status was written to a client of this frontend, or as much of it as could be; 0 if none was begun.
     pub fn count_response(&mut self, frontend: usize, status: u16) {
-        let class = usize::from(status / 100).min(self.responses.len() - 1);
+        let class = class_of(status);
         self.responses[class] += 1;
         self.frontend(frontend).responses[class] += 1;
     }

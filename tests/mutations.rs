@@ -571,14 +571,14 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         what: "count no end of a connection",
-        file: "src/proxy/mod.rs",
-        find: "            metrics.connections_ended.count(reason.ender.word(), reason.cause.word());",
+        file: "src/metrics.rs",
+        find: "        self.connections_ended.count(side, cause);",
         replace: "",
     },
     Mutation {
         what: "forget that a client of a frontend has gone",
-        file: "src/proxy/mod.rs",
-        find: "            metrics.frontend(tenant.session.frontend()).closed += 1;",
+        file: "src/metrics.rs",
+        find: "        self.frontend(frontend).closed += 1;",
         replace: "",
     },
     Mutation {

@@ -252,7 +252,7 @@ impl<S: Socket> Visitor<S> {
     }
 }
 
-/// Writes what is left of `bytes`. True if that was all.
+/// Writes what is left of `bytes`, and notes when it has got on. True if that was all.
 fn write<S: Socket>(
     conn: &mut Conn<S>,
     bytes: &[u8],
@@ -260,14 +260,10 @@ fn write<S: Socket>(
     since: &mut Instant,
     now: Instant,
 ) -> io::Result<bool> {
-    while *sent < bytes.len() {
-        match conn.write(&bytes[*sent..])? {
-            Some(count) => {
-                *sent += count;
-                *since = now;
-            }
-            None => return Ok(false),
-        }
+    let before = *sent;
+    let is_all = conn.write_on(bytes, sent)?;
+    if *sent > before {
+        *since = now;
     }
-    Ok(true)
+    Ok(is_all)
 }

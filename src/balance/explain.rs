@@ -32,20 +32,14 @@ pub struct Candidate {
 }
 
 impl Balancer {
-    /// What [`Balancer::choose`] would come to now, if no other worker made a choice before.
-    pub fn explain(&self, client: IpAddr, preferred: Option<u64>, now: Instant) -> Explanation {
+    /// What [`Balancer::choose`] would come to now, for a client without a cookie, if no other worker made a choice before.
+    pub fn explain(&self, client: IpAddr, now: Instant) -> Explanation {
         let (mut policy, mut rng) = (self.policy.copy(), self.rng.clone());
         let tried = Tried::default();
         let mut choice = Choice::new(&self.pool, client.to_canonical(), &tried, now);
-        let returns = preferred.and_then(|key| {
-            let mut backends = self.pool.backends().iter();
-            backends.position(|backend| backend.key == key && choice.may_return_to(backend))
-        });
         let lot = lot(&choice, self.keyed, &mut rng);
-        let chosen = returns.or_else(|| {
-            let pick = |policy: &mut dyn policy::Policy, choice: &Choice<'_>| policy.pick(choice);
-            decide(&mut *policy, self.max_load_percent, &mut choice, lot, pick, pick)
-        });
+        let pick = |policy: &mut dyn policy::Policy, choice: &Choice<'_>| policy.pick(choice);
+        let chosen = decide(&mut *policy, self.max_load_percent, &mut choice, lot, pick, pick);
         let mut choice = Choice::new(&self.pool, client.to_canonical(), &tried, now);
         choice.set_lot(lot);
         choice.set_bound(self.max_load_percent);
@@ -60,13 +54,13 @@ impl Balancer {
         Explanation {
             policy: self.policy.name(),
             score_is: entry.map_or("", |entry| entry.score),
-            how: self.how(chosen, returns.is_some(), &candidates, now),
+            how: self.how(chosen, &candidates, now),
             chosen,
             candidates,
         }
     }
 
-    fn how(&self, chosen: Option<usize>, returns: bool, candidates: &[Candidate], now: Instant) -> String {
+    fn how(&self, chosen: Option<usize>, candidates: &[Candidate], now: Instant) -> String {
         let Some(index) = chosen else {
             return if self.is_full(&Tried::default(), now) {
                 "nobody has room: the client waits in the pool's queue".to_owned()
@@ -76,9 +70,7 @@ impl Balancer {
         };
         let asked = candidates.iter().filter(|candidate| candidate.skipped.is_none()).count();
         let backend = &self.pool.backends()[index];
-        if returns {
-            "the client's cookie names it".to_owned()
-        } else if backend.is_passed_over(now) {
+        if backend.is_passed_over(now) {
             "nobody is available, so one that is down or passed over is tried".to_owned()
         } else if backend.is_backup() {
             "none of the others is available, so the backups serve".to_owned()

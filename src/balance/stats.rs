@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::histogram::SharedHistogram;
+use crate::http::{CLASSES, class_of};
 
 /// Changes remembered for each backend.
 const CHANGES_MOST: usize = 16;
@@ -18,7 +19,7 @@ pub struct Stats {
     /// Connects that failed.
     pub connects_failed: AtomicU64,
     /// Responses by the first digit of their status.
-    pub responses: [AtomicU64; 6],
+    pub responses: [AtomicU64; CLASSES],
     /// Bytes to it; in HTTP mode, of content.
     pub up_bytes: AtomicU64,
     /// Bytes from it, likewise.
@@ -42,8 +43,7 @@ pub struct Change {
 impl Stats {
     /// A response with this status has come.
     pub fn count_response(&self, status: u16) {
-        let class = usize::from(status / 100).min(self.responses.len() - 1);
-        self.responses[class].fetch_add(1, Relaxed);
+        self.responses[class_of(status)].fetch_add(1, Relaxed);
     }
 
     /// So many bytes have moved to the backend and from it.

@@ -78,11 +78,8 @@ impl<S: Socket> Probe<S> {
             self.connected = true;
         }
         let Check::Http(http) = check else { return Ok(Some(None)) };
-        while self.sent < request.len() {
-            match self.conn.write(&request[self.sent..])? {
-                Some(count) => self.sent += count,
-                None => return Ok(None),
-            }
+        if !self.conn.write_on(request, &mut self.sent)? {
+            return Ok(None);
         }
         self.read_answer(http)
     }

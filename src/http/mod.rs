@@ -28,3 +28,11 @@ pub use body::{Body, Passed};
 pub use message::{Framing, HeadLimits, Method, Refusal, Version};
 pub use request::Request;
 pub use response::Response;
+
+/// Classes of responses, and one for none.
+pub const CLASSES: usize = 6;
+
+/// The class of a status: its first digit (RFC 9110, 15); 0 where there was none.
+pub fn class_of(status: u16) -> usize {
+    usize::from(status / 100).min(CLASSES - 1)
+}

@@ -2,7 +2,6 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -10,25 +9,32 @@ use std::path::Path;
 use mio::net::TcpListener;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::config::AdminListen;
+use super::os::{self, SocketOptions};
+use crate::config::{AdminListen, Listen};
 
 /// Operators are few.
-const BACKLOG: i32 = 128;
+const BACKLOG: u32 = 128;
 
 /// Opens it, or takes the one that was passed to this process, if that is there.
 ///
 /// # Errors
 /// With the address in its text, what the kernel says: `AddrInUse` if somebody else listens there.
-pub fn listen(listen: &AdminListen, passed: Option<Socket>) -> io::Result<TcpListener> {
-    let socket = match (listen, passed) {
-        (_, Some(passed)) if stands_for(listen, &passed) => Ok(passed),
-        (AdminListen::Tcp(address), _) => listen_tcp(*address),
+pub fn listen(
+    listen: &AdminListen,
+    passed: Option<Socket>,
+    options: &SocketOptions,
+) -> io::Result<TcpListener> {
+    let listener = match (listen, passed) {
+        (_, Some(passed)) if stands_for(listen, &passed) => Ok(TcpListener::from_std(passed.into())),
+        (AdminListen::Tcp(address), _) => {
+            let alone = Listen { address: *address, dual_stack: false };
+            os::listen(alone, BACKLOG, 1, options).map(|mut listeners| listeners.remove(0))
+        }
         (AdminListen::Unix(path), _) => listen_unix(path),
     };
-    let socket = socket.map_err(|error| {
+    listener.map_err(|error| {
         io::Error::new(error.kind(), format!("the admin endpoint cannot listen on {listen}: {error}"))
-    })?;
-    Ok(TcpListener::from_std(socket.into()))
+    })
 }
 
 /// Whether a socket is where the configuration wants one. Port 0 is any port.
@@ -42,19 +48,7 @@ fn stands_for(listen: &AdminListen, socket: &Socket) -> bool {
     }
 }
 
-fn listen_tcp(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
-}
-
-fn listen_unix(path: &Path) -> io::Result<Socket> {
+fn listen_unix(path: &Path) -> io::Result<TcpListener> {
     if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
         // What a process left behind that is gone is in the way of nobody else.
         if UnixStream::connect(path).is_ok() {
@@ -66,19 +60,24 @@ fn listen_unix(path: &Path) -> io::Result<Socket> {
     socket.bind(&SockAddr::unix(path)?)?;
     // Before anybody can connect.
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
+    socket.listen(BACKLOG as i32)?;
+    Ok(TcpListener::from_std(socket.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use socket2::SockRef;
 
-    use super::*;
+    use super::{AdminListen, PermissionsExt, Socket, SocketOptions, TcpListener, UnixStream, fs, io};
+    use crate::config::Timeouts;
 
     /// Another descriptor of a listening socket, as it is passed on.
     fn passed(listener: &TcpListener) -> Socket {
         SockRef::from(listener).try_clone().unwrap()
+    }
+
+    fn listen(listen: &AdminListen, passed: Option<Socket>) -> io::Result<TcpListener> {
+        super::listen(listen, passed, &SocketOptions::new(&Timeouts::default()))
     }
 
     #[test]

@@ -274,15 +274,11 @@ impl<N: Net> Proxy<N> {
     }
 
     fn open(&mut self, mut socket: N::Socket, address: SocketAddr, frontend: usize) {
-        self.ctx.metrics.accepted += 1;
-        self.ctx.metrics.frontend(frontend).accepted += 1;
+        self.ctx.metrics.count_accepted(frontend);
         let admission = match admit(address, frontend, &mut self.ctx) {
             Ok(admission) => admission,
             Err(()) => {
-                self.ctx.metrics.closed += 1;
-                self.ctx.metrics.frontend(frontend).closed += 1;
-                let limited = Reason::peer(Side::Client, Cause::ClientLimit);
-                self.ctx.metrics.connections_ended.count(limited.ender.word(), limited.cause.word());
+                count_closed(frontend, Reason::peer(Side::Client, Cause::ClientLimit), &mut self.ctx);
                 return refuse(socket);
             }
         };
@@ -337,10 +333,7 @@ impl<N: Net> Proxy<N> {
     fn close(&mut self, id: SessionId, reason: Reason) {
         if let Some(mut tenant) = self.sessions.remove(id) {
             tenant.session.finish(reason, &mut self.ctx);
-            let metrics = &mut self.ctx.metrics;
-            metrics.closed += 1;
-            metrics.frontend(tenant.session.frontend()).closed += 1;
-            metrics.connections_ended.count(reason.ender.word(), reason.cause.word());
+            count_closed(tenant.session.frontend(), reason, &mut self.ctx);
             self.full &= self.sessions.len() > self.max_connections / 8 * 7;
         }
     }
@@ -361,4 +354,8 @@ impl<N: Net> Proxy<N> {
 fn rest<N: Net>(listeners: &mut Listeners<N::Listener>, ctx: &mut Ctx<N>) {
     ctx.metrics.accept_pauses += 1;
     listeners.rest(ctx.now);
+}
+
+fn count_closed<N: Net>(frontend: usize, reason: Reason, ctx: &mut Ctx<N>) {
+    ctx.metrics.count_closed(frontend, reason.ender.word(), reason.cause.word());
 }

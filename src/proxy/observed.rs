@@ -114,7 +114,7 @@ impl<N: Net> Proxy<N> {
         Ok(Explained {
             frontend: frontend.name.clone(),
             pool: Arc::clone(balancer.pool()),
-            explanation: balancer.explain(question.client, None, self.ctx.now),
+            explanation: balancer.explain(question.client, self.ctx.now),
         })
     }
 

@@ -137,7 +137,21 @@ impl<S: Socket> Conn<S> {
         self.note_written(outcome)
     }
 
-    /// The same for the last bytes of the stream: see [`Socket::write_last`].
+    /// Writes what is left of `bytes`, of which `sent` are out. True once all of them are; else an event will follow.
+    ///
+    /// # Errors
+    /// The stream broke; nothing more will be written.
+    pub fn write_on(&mut self, bytes: &[u8], sent: &mut usize) -> io::Result<bool> {
+        while *sent < bytes.len() {
+            match self.write(&bytes[*sent..])? {
+                Some(count) => *sent += count,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// [`Conn::write`] for the last bytes of the stream: see [`Socket::write_last`].
     pub fn write_last(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
         let outcome = uninterrupted(|| self.socket.write_last(bytes));
         self.note_written(outcome)

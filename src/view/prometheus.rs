@@ -5,12 +5,13 @@ use std::fmt::Write;
 use super::Measured;
 use super::stats::{Backend, Frontend, Pool, Stats, Worker};
 use crate::histogram::{BOUNDS_US, Histogram};
+use crate::http;
 
 /// The type of what [`render`] gives.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Classes of responses, by the first digit of their status.
-const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+const CLASSES: [&str; http::CLASSES] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// All that is counted and measured.
 pub fn render(stats: &Stats, Measured { answers, lag }: &Measured) -> String {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::http::CLASSES;
+
 /// A proxy at one moment.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Stats {
@@ -80,7 +82,7 @@ pub struct Frontend {
     /// Clients so far.
     pub accepted: u64,
     /// Responses by the first digit of their status; first those who got none.
-    pub responses: [u64; 6],
+    pub responses: [u64; CLASSES],
     /// Connections in the kernel's queue, and how many may be.
     pub queue: u32,
     /// And how many may be.
@@ -140,7 +142,7 @@ pub struct Backend {
     /// Connects that failed so far.
     pub connects_failed: u64,
     /// Responses so far by the first digit of their status.
-    pub responses: [u64; 6],
+    pub responses: [u64; CLASSES],
     /// Bytes to it so far.
     pub up_bytes: u64,
     /// Bytes from it so far.

@@ -157,7 +157,7 @@ pub fn start(config: Config) -> io::Result<Running> {
     let options = SocketOptions::new(&config.timeouts);
     let (open, listeners) = Open::all(&config, &options, inherited::listeners(&options)?)?;
     let addresses = open.addresses();
-    let mut desk_listener = open_desk(&config)?;
+    let mut desk_listener = open_desk(&config, &options)?;
     let mut desk = None;
     let base = os::now();
     let pools: Vec<Arc<Pool>> =
@@ -199,9 +199,9 @@ pub fn start(config: Config) -> io::Result<Running> {
 }
 
 /// The listener of the admin endpoint, and where it is: of port 0, the one that the kernel picked.
-fn open_desk(config: &Config) -> io::Result<Option<(TcpListener, AdminListen)>> {
+fn open_desk(config: &Config, options: &SocketOptions) -> io::Result<Option<(TcpListener, AdminListen)>> {
     let Some(admin) = &config.admin else { return Ok(None) };
-    let listener = net::desk::listen(&admin.listen, inherited::desk()?)?;
+    let listener = net::desk::listen(&admin.listen, inherited::desk()?, options)?;
     let listen = match &admin.listen {
         AdminListen::Tcp(_) => AdminListen::Tcp(listener.local_addr()?),
         unix => unix.clone(),

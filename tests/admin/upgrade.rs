@@ -5,28 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use lbproxy::view::Stats;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::endpoint::Admin;
-use crate::support::{LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter, run, wait_until};
+use crate::support::{
+    Heir, LBPROXY, Proxy, Scripted, assert_connected, connect, greeter, letter, run, wait_until,
+};
 use crate::wire::{Message, Wire};
-
-/// A process that the test did not start itself, and ends.
-struct Heir(Pid);
-
-impl Drop for Heir {
-    fn drop(&mut self) {
-        let _ = kill_process(self.0, Signal::KILL);
-    }
-}
-
-fn upgrade(proxy: &Proxy) -> Heir {
-    proxy.signal(Signal::USR2);
-    let id = proxy.stderr.wait_for("a process that takes over", |line| {
-        line.split_once("upgraded: process ")?.1.split(' ').next()?.parse().ok()
-    });
-    Heir(Pid::from_raw(id).unwrap())
-}
 
 #[test]
 fn the_new_process_is_looked_into_and_the_old_one_drains() {
@@ -55,10 +40,10 @@ fn the_new_process_is_looked_into_and_the_old_one_drains() {
     events.say(admin.request("GET", "/events", &[]));
     assert_eq!(events.try_response_head().unwrap().unwrap().status(), 200);
 
-    let heir = upgrade(&proxy);
+    proxy.signal(Signal::USR2);
+    let heir = Heir::announced(&proxy, 1);
     // The old one lets go of it once it is told to drain.
-    let new = heir.0.as_raw_nonzero().get() as u32;
-    wait_until("the new process alone", || (0..8).all(|_| admin.stats().pid == new));
+    wait_until("the new process alone", || (0..8).all(|_| admin.stats().pid == heir.pid()));
     is_over.store(true, SeqCst);
     scraper.join().unwrap();
     // Who was there before has one more answer of the old one; who looks at events comes again.
@@ -81,14 +66,12 @@ fn a_unix_socket_is_taken_over_too() {
         let ended = run(LBPROXY, &format!("explain --client 10.0.0.1 --admin {there}"));
         assert_eq!(ended.code, Some(0), "{ended:?}");
     };
-    let first = upgrade(&proxy);
+    proxy.signal(Signal::USR2);
+    let first = Heir::announced(&proxy, 1);
     assert_eq!(letter(&mut proxy.connect()), 'a');
     explains();
     // Once more, by the one that has taken over.
-    kill_process(first.0, Signal::USR2).unwrap();
-    let ids = proxy.stderr.wait_for_many("another one", 2, |line| {
-        line.split_once("upgraded: process ")?.1.split(' ').next()?.parse().ok()
-    });
-    let _second = Heir(Pid::from_raw(ids[1]).unwrap());
+    first.signal(Signal::USR2);
+    let _second = Heir::announced(&proxy, 2);
     explains();
 }

@@ -51,8 +51,8 @@ proptest! {
             let ms = n as u64 * 17;
             happen(event, &mut leases, &pool, ms);
             let before = connections(&pool);
-            let explained = balancer.explain(client(from), None, at(ms));
-            prop_assert_eq!(&explained, &balancer.explain(client(from), None, at(ms)), "asking changes nothing");
+            let explained = balancer.explain(client(from), at(ms));
+            prop_assert_eq!(&explained, &balancer.explain(client(from), at(ms)), "asking changes nothing");
             prop_assert_eq!(before, connections(&pool));
             let chosen = balancer.choose(client(from), None, &Tried::default(), at(ms));
             let index = chosen.as_ref().map(|lease| position(&balancer, lease));
@@ -88,7 +88,7 @@ fn it_says_why_the_others_were_not_asked() {
     let failed = balancer.choose(client(1), None, &Tried::default(), at(0)).unwrap();
     assert_eq!(failed.backend().name, "failed");
     failed.connect_failed(&"connection refused", at(0));
-    let explained = balancer.explain(client(1), None, at(1));
+    let explained = balancer.explain(client(1), at(1));
     let skipped: Vec<&str> = explained
         .candidates
         .iter()

@@ -9,35 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::support::{
-    HTTP_BACKEND, LBPROXY, Program, Proxy, assert_echoed, connect, greeter, letter, reset, wait_until,
+    HTTP_BACKEND, Heir, LBPROXY, Program, Proxy, assert_echoed, connect, greeter, letter, reset, wait_until,
 };
-
-/// A process that the test did not start itself, and ends.
-struct Heir(Pid);
-
-impl Heir {
-    /// The process that the one before announces, as the `count`-th.
-    fn announced(proxy: &Proxy, count: usize) -> Heir {
-        let ids = proxy.stderr.wait_for_many("a process that takes over", count, |line| {
-            line.split_once("upgraded: process ")?.1.split(' ').next()?.parse().ok()
-        });
-        Heir(Pid::from_raw(ids[count - 1]).unwrap())
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(self.0, signal).unwrap();
-    }
-}
-
-impl Drop for Heir {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = kill_process(self.0, Signal::KILL);
-    }
-}
 
 /// Clients that ask for something on a connection of their own, again and again, and count what went wrong.
 struct Load {
@@ -312,7 +288,7 @@ fn the_service_manager_hears_of_every_stage() {
     proxy.signal(Signal::USR2);
     let heir = Heir::announced(&proxy, 1);
     let ready = hear("READY=1");
-    assert!(ready.contains(&format!("MAINPID={}\n", heir.0.as_raw_nonzero())), "{ready}");
+    assert!(ready.contains(&format!("MAINPID={}\n", heir.pid())), "{ready}");
     heir.signal(Signal::TERM);
     hear("STOPPING=1");
 }

@@ -1,5 +1,6 @@
 //! Programs that end with the test, peers that the test plays itself, and waiting that is always for something.
 
+mod heir;
 mod hosts;
 mod lbproxy;
 mod peers;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use ::lbproxy::net::os::now;
 
+pub(crate) use self::heir::Heir;
 pub(crate) use self::hosts::Hosts;
 pub(crate) use self::lbproxy::{Access, Proxy};
 pub(crate) use self::peers::{
